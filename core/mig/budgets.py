@@ -1,0 +1,203 @@
+"""Requests we may spend: buckets paced evenly (GCRA), shares of them, and a purse for what is counted by the day."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from msgspec import Struct
+
+from mig.clock import Clock
+from mig.errors import Paused
+
+
+class Bucket(Struct, frozen=True):
+    """One limit of a platform, as data."""
+
+    name: str
+    """Named for the platform too, "crisp.requests": one run spends from two platforms."""
+    amount: int
+    """How many per `per_s`."""
+    per_s: float
+    share: float = 1.0
+    """Which part of it is ours: a live desk may need the rest."""
+    daily: bool = False
+    """Counted per window of `per_s` (a day), kept over restarts, and never paced inside it."""
+
+
+class Level(Struct):
+    """How a bucket stands now."""
+
+    bucket: Bucket
+    share: float
+    used: int = 0
+    """Since the run began; of a daily bucket: in this window."""
+    window: int = 0
+    reserved: int = 0
+    closed_until: float = 0.0
+    due: float = 0.0
+    """GCRA: the theoretical arrival time of the next request."""
+    refusals: int = 0
+
+    @property
+    def ours(self) -> float:
+        """Our part of the amount, at least one."""
+        return max(1.0, self.bucket.amount * self.share)
+
+
+class Reservation:
+    """What a unit may still spend of the purse; spending draws it down."""
+
+    def __init__(self, cost: Mapping[str, int]) -> None:
+        self.left = dict(cost)
+
+
+_current: ContextVar[Reservation | None] = ContextVar("reservation", default=None)
+
+
+class Budgets:
+    """All the buckets of a run.
+
+    Args:
+        clock: Where time comes from.
+        shares: Bucket name -> share, from the person; it replaces the platform's own.
+        used: (bucket name, window) -> what earlier runs used of a daily bucket in it.
+    """
+
+    def __init__(
+        self, clock: Clock, shares: Mapping[str, float] | None = None, used: Mapping[tuple[str, int], int] | None = None
+    ) -> None:
+        self._clock = clock
+        self._shares = dict(shares or {})
+        self._before = dict(used or {})
+        self._unsaved: dict[tuple[str, int], int] = {}
+        self.levels: dict[str, Level] = {}
+
+    def declare(self, buckets: Sequence[Bucket]) -> None:
+        """Make buckets known; a second declaration of the same name changes its amount and keeps what was used."""
+        for bucket in buckets:
+            share = self._shares.get(bucket.name, bucket.share)
+            level = self.levels.get(bucket.name)
+            if level is None:
+                self.levels[bucket.name] = Level(bucket=bucket, share=share)
+            else:
+                level.bucket = bucket
+
+    def set_share(self, name: str, share: float) -> None:
+        """Change a share while the run goes on."""
+        self._shares[name] = share
+        if name in self.levels:
+            self.levels[name].share = share
+
+    async def spend(self, names: Sequence[str], count: int = 1) -> None:
+        """Wait until every bucket named has room, and take from all of them.
+
+        Raises:
+            Paused: A daily bucket is used up.
+        """
+        reservation = _current.get()
+        for name in names:
+            if name in self.levels and self.levels[name].bucket.daily:
+                self._spend_daily(self._turn(self.levels[name]), count, reservation)
+        while (wait := self._take([self.levels[name] for name in names if name in self.levels], count)) > 0:
+            await self._clock.sleep(wait)
+
+    def close(self, name: str, seconds: float) -> None:
+        """The platform refused: nothing leaves from this bucket for so many seconds."""
+        level = self.levels[name]
+        level.refusals += 1
+        level.closed_until = max(level.closed_until, self._clock.monotonic() + seconds)
+
+    def exhaust(self, name: str) -> None:
+        """The platform says that a daily bucket is used up, whatever we counted."""
+        level = self._turn(self.levels[name])
+        self._count(level, max(0, int(level.ours) - level.used))
+
+    @contextmanager
+    def reserve(self, cost: Mapping[str, int]) -> Iterator[None]:
+        """Set the whole cost of a unit aside, so that it is not left half told when a daily bucket runs dry.
+
+        A unit dearer than a full purse starts alone with a full one.
+
+        Raises:
+            Paused: The purse does not hold it today.
+        """
+        daily = {name: n for name, n in cost.items() if name in self.levels and self.levels[name].bucket.daily}
+        for name, n in daily.items():
+            level = self._turn(self.levels[name])
+            if n > self.left(name) and not (n > level.ours and level.used == 0 and level.reserved == 0):
+                raise self._used_up(level)
+        reservation = Reservation(daily)
+        for name, n in daily.items():
+            self.levels[name].reserved += n
+        token = _current.set(reservation)
+        try:
+            yield
+        finally:
+            _current.reset(token)
+            for name, n in reservation.left.items():
+                self.levels[name].reserved -= n
+
+    def left(self, name: str) -> int:
+        """What a daily bucket still holds for new units."""
+        level = self._turn(self.levels[name])
+        return int(level.ours) - level.used - level.reserved
+
+    def resumes_in(self, name: str) -> float:
+        """Seconds until a daily bucket is full again."""
+        level = self.levels[name]
+        return (level.window + 1) * level.bucket.per_s - self._clock.now().timestamp()
+
+    def unsaved(self) -> dict[tuple[str, int], int]:
+        """What was used of daily buckets since the last call, for the journal to add up."""
+        taken, self._unsaved = self._unsaved, {}
+        return taken
+
+    def _turn(self, level: Level) -> Level:
+        """Begin a new window when the day has changed."""
+        window = int(self._clock.now().timestamp() // level.bucket.per_s)
+        if window != level.window:
+            level.window = window
+            level.used = self._before.get((level.bucket.name, window), 0)
+        return level
+
+    def _spend_daily(self, level: Level, count: int, reservation: Reservation | None) -> None:
+        held = reservation.left.get(level.bucket.name, 0) if reservation else 0
+        drawn = min(held, count)
+        if reservation is not None and drawn:
+            reservation.left[level.bucket.name] = held - drawn
+            level.reserved -= drawn
+        elif level.used + level.reserved + count > level.ours:
+            raise self._used_up(level)
+        self._count(level, count)
+
+    def _count(self, level: Level, count: int) -> None:
+        level.used += count
+        key = (level.bucket.name, level.window)
+        self._unsaved[key] = self._unsaved.get(key, 0) + count
+
+    def _take(self, levels: Sequence[Level], count: int) -> float:
+        """Take from all of them and answer 0, or take from none and answer the seconds to wait."""
+        now = self._clock.monotonic()
+        wait = 0.0
+        for level in levels:
+            wait = max(wait, level.closed_until - now)
+            if not level.bucket.daily:
+                wait = max(wait, level.due - now)
+        if wait > 0:
+            return wait
+        for level in levels:
+            if not level.bucket.daily:
+                level.used += count
+                level.due = max(level.due, now) + count * level.bucket.per_s / level.ours
+        return 0.0
+
+    def _used_up(self, level: Level) -> Paused:
+        name = level.bucket.name
+        wait = self.resumes_in(name)
+        return Paused(
+            f"the budget {name} is used up ({level.used} of {int(level.ours)} in this window)",
+            f"Run the same command again in about {wait / 3600:.1f} h; it goes on where it stopped.",
+            retry_after_s=wait,
+        )

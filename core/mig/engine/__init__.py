@@ -1,0 +1,1 @@
+"""The engine: extract, decide, deliver. Nothing here knows a platform."""

@@ -1,0 +1,363 @@
+"""Deliver units: by need, in windows, each operation claimed before it leaves and proven after."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy import Connection
+
+from mig.budgets import Budgets
+from mig.engine.decide import Decided, Decider
+from mig.engine.plan import Step, diff, encode_body, windows
+from mig.engine.protocol import Fill, Outcome, Settler
+from mig.errors import Rejected
+from mig.failpoints import failpoint
+from mig.journal import delivery
+from mig.journal.delivery import Claim, Settled, Verdict
+from mig.journal.store import Journal
+from mig.model import Ref
+from mig.platforms import Body, Effect, FromReceipt, Operation, Receipt, UnitKey
+
+
+class Stopped(Exception):
+    """The run is asked to end: lanes leave after the window they are in."""
+
+
+class Delivery(Struct, frozen=True):
+    """What a unit needs, computed from the journal in one read."""
+
+    decided: Decided
+    steps: Sequence[Step]
+    known: Mapping[str, delivery.OperationRow]
+    waits: bool
+    """Operations of later phases are left."""
+    carriers: Mapping[Ref, Sequence[str]]
+    """The operations that carry a record."""
+    due: frozenset[str]
+    """The names of the steps."""
+
+
+class Deliverer:
+    """Delivers units into one target.
+
+    Args:
+        journal: Where intent and proof are kept.
+        mig: The migration's number.
+        run: This run's number: the epoch of its claims.
+        decider: Maps and renders.
+        settler: The write protocol.
+        budgets: The purse.
+        window: Operations claimed together.
+        remap: Look at the operations of unchanged records too.
+        fetch: Stages records that were looked up and are not there, if the source has them.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        mig: int,
+        run: int,
+        decider: Decider,
+        settler: Settler,
+        budgets: Budgets,
+        *,
+        window: int,
+        remap: bool = False,
+        fetch: Callable[[Sequence[Ref]], Awaitable[bool]],
+    ) -> None:
+        self._journal = journal
+        self._mig = mig
+        self._run = run
+        self._decider = decider
+        self._settler = settler
+        self._budgets = budgets
+        self._window = window
+        self._remap = remap
+        self._under_way: dict[UnitKey, asyncio.Future[None]] = {}
+        self._waiting: dict[UnitKey, UnitKey] = {}
+        self.stopping = False
+        self._fetch = fetch
+        self.waiting_phases = 0
+        """The latest phase an operation was seen to wait for."""
+        self.sent: Counter[str] = Counter()
+        """Operations sent by this run, by the kind of their unit."""
+        self.units: Counter[str] = Counter()
+        """Units something was sent for."""
+
+    async def ensure(self, key: UnitKey, phase: int = 0, above: tuple[UnitKey, ...] = ()) -> None:
+        """Deliver a unit, once, however many lanes ask for it.
+
+        Args:
+            key: Which.
+            phase: Operations of later phases wait.
+            above: The units that need this one; one of them again would be a circle, and is left out.
+
+        Raises:
+            Refused, Paused: The run ends; everything claimed is settled or stays in doubt.
+            Stopped: The run is asked to end.
+        """
+        state: tuple[bool, str | None] | None = None
+        while True:
+            running = self._under_way.get(key)
+            if running is None:
+                state = await self._journal.read(lambda c: delivery.unit_state(c, self._mig, key))
+                if key not in self._under_way:
+                    break
+            elif self._circular(key, above):
+                return
+            else:
+                if above:
+                    self._waiting[above[-1]] = key
+                await asyncio.shield(running)
+        if state is None or not state[0]:
+            return
+        future = self._under_way[key] = asyncio.get_running_loop().create_future()
+        try:
+            await self._deliver(key, state[1], phase, above)
+        finally:
+            del self._under_way[key]
+            self._waiting.pop(key, None)
+            future.set_result(None)
+
+    def _circular(self, key: UnitKey, above: tuple[UnitKey, ...]) -> bool:
+        """Whether the unit under way waits, directly or through others, for one that waits for it."""
+        seen: set[UnitKey] = set()
+        while key not in seen:
+            if key in above:
+                return True
+            seen.add(key)
+            key = self._waiting.get(key, key)
+        return False
+
+    async def _deliver(self, key: UnitKey, looked: str | None, phase: int, above: tuple[UnitKey, ...]) -> None:
+        plan, results = await self._round(key, looked, phase, above)
+        while any(step.action == "ask" for step in plan.steps):
+            # What was in doubt with older content is settled now; the next round sends what changed since.
+            plan, results = await self._round(key, looked, phase, above)
+        verdicts = [self._verdict(plan, ref, results) for ref in plan.decided.verdicts]
+        clean = not plan.waits
+
+        def finish(connection: Connection) -> None:
+            delivery.save_verdicts(connection, self._mig, verdicts, self._run)
+            delivery.finish_unit(
+                connection, self._mig, key, looked=plan.decided.looked, asked=plan.decided.asked, clean=clean
+            )
+
+        await self._journal.write(finish)
+
+    async def _round(
+        self, key: UnitKey, looked: str | None, phase: int, above: tuple[UnitKey, ...]
+    ) -> tuple[Delivery, dict[str, Outcome]]:
+        plan = await self._journal.read(lambda c: self._plan(c, key, looked, phase))
+        if plan.decided.absent and await self._fetch(sorted(plan.decided.absent)):
+            plan = await self._journal.read(lambda c: self._plan(c, key, looked, phase))
+        results: dict[str, Outcome] = {}
+        if plan.steps:
+            self.units[key.partition(":")[0]] += 1
+            await self._needed(plan, phase, (*above, key))
+            with self._budgets.reserve(_cost(plan.steps)):
+                for window in windows(plan.steps, self._window):
+                    if self.stopping:
+                        raise Stopped
+                    await self._send(plan, window, results)
+        return plan, results
+
+    def _plan(self, connection: Connection, key: UnitKey, looked: str | None, phase: int) -> Delivery:
+        decided = self._decider.decide(connection, self._mig, key, looked)
+        known = delivery.operations(connection, self._mig, key)
+        carried = {ref for row in known.values() for ref in row.carries} - set(decided.verdicts)
+        moved = delivery.moved_away(connection, self._mig, sorted(carried), key)
+        steps = diff(decided, known, moved=moved, phase=phase, everything=self._remap)
+        last = max((operation.phase for operation in decided.operations), default=0)
+        self.waiting_phases = max(self.waiting_phases, last)
+        carriers: dict[Ref, list[str]] = {}
+        for operation in decided.operations:
+            for ref in operation.carries:
+                carriers.setdefault(ref, []).append(operation.name)
+        return Delivery(decided, steps, known, last > phase, carriers, frozenset(step.op.name for step in steps))
+
+    async def _needed(self, plan: Delivery, phase: int, above: tuple[UnitKey, ...]) -> None:
+        """Deliver first what this unit points to."""
+        refs = {ref for step in plan.steps for ref in step.op.after}
+        refs |= {hole.of for step in plan.steps for hole in _holes(step.op.body) if hole.of is not None}
+        for ref in sorted(refs):
+            home = await self._journal.read(lambda c, ref=ref: delivery.unit_of(c, self._mig, ref))  # type: ignore[misc]
+            if home is not None:
+                await self.ensure(home, phase, above)
+
+    async def _send(self, plan: Delivery, window: Sequence[Step], results: dict[str, Outcome]) -> None:
+        """Claim a window, settle each of its steps in order, write the proof."""
+        key = plan.decided.key
+        foreign = await self._foreign(window)
+        claims = {step.op.name: _claim(step) for step in window}
+        used = self._budgets.unsaved()
+
+        def say(connection: Connection) -> None:
+            delivery.claim(connection, self._mig, key, list(claims.values()), self._run)
+            delivery.save_budgets(connection, used)
+
+        await self._journal.write(say)
+        settled: list[Settled] = []
+        try:
+            for step in window:
+                settled.append(Settled(step.op.name, "sending"))  # in doubt until an outcome says otherwise
+                failpoint("operation.before")
+                outcome = await self._one(plan, step, results, foreign)
+                results[step.op.name] = outcome
+                settled[-1] = Settled(step.op.name, outcome.state, outcome.receipt, step.digest)
+        finally:
+            reached = {item.name for item in settled}
+            settled += [Settled(step.op.name, "released") for step in window if step.op.name not in reached]
+            verdicts = self._proven(plan, window, results)
+            await asyncio.shield(self._prove(key, claims, settled, verdicts))
+
+    async def _prove(
+        self, key: UnitKey, claims: Mapping[str, Claim], settled: Sequence[Settled], verdicts: Sequence[Verdict]
+    ) -> None:
+        used = self._budgets.unsaved()
+
+        def prove(connection: Connection) -> None:
+            delivery.settle(connection, self._mig, key, claims, settled)
+            delivery.save_verdicts(connection, self._mig, verdicts, self._run)
+            delivery.save_budgets(connection, used)
+
+        await self._journal.write(prove)
+
+    async def _one(
+        self,
+        plan: Delivery,
+        step: Step,
+        results: Mapping[str, Outcome],
+        foreign: Mapping[FromReceipt, Receipt | None],
+    ) -> Outcome:
+        more = 0
+
+        async def orphaned() -> None:
+            nonlocal more
+            more += 1
+            claim = _claim(step, more)
+            await self._journal.write(lambda c: delivery.claim(c, self._mig, plan.decided.key, [claim], self._run))
+
+        outcome = await self._settler.settle(plan.decided.key, step, self._filler(plan, results, foreign), orphaned)
+        self.sent[plan.decided.key.partition(":")[0]] += 1
+        return outcome
+
+    def _filler(
+        self, plan: Delivery, results: Mapping[str, Outcome], foreign: Mapping[FromReceipt, Receipt | None]
+    ) -> Fill:
+        def value(hole: FromReceipt) -> str | None:
+            receipt = foreign[hole] if hole.of is not None else _own(plan, results, hole.op)
+            answer = receipt.values.get(hole.value, hole.default) if receipt is not None else hole.default
+            if answer is None and hole.required:
+                what = f"{hole.op} of {hole.of}" if hole.of else hole.op
+                reason = results[hole.op].reason if hole.op in results else ""
+                raise Rejected(f"it needs the answer of {what}", reason)
+            return answer
+
+        def fill(operation: Operation) -> Body:
+            filled = _filled(operation.body, value)
+            assert isinstance(filled, dict)
+            return filled
+
+        return fill
+
+    async def _foreign(self, window: Sequence[Step]) -> dict[FromReceipt, Receipt | None]:
+        """The receipts of other units that this window's bodies wait for."""
+        wanted = {hole for step in window for hole in _holes(step.op.body) if hole.of is not None}
+
+        def read(connection: Connection) -> dict[FromReceipt, Receipt | None]:
+            found: dict[FromReceipt, Receipt | None] = {}
+            for hole in wanted:
+                assert hole.of is not None
+                home = delivery.unit_of(connection, self._mig, hole.of)
+                found[hole] = delivery.receipt_of(connection, self._mig, home, hole.op) if home else None
+            return found
+
+        return await self._journal.read(read) if wanted else {}
+
+    def _proven(self, plan: Delivery, window: Sequence[Step], results: Mapping[str, Outcome]) -> list[Verdict]:
+        """Records of this window that need nothing more."""
+        refs = {ref for step in window for ref in step.op.carries if ref in plan.decided.verdicts}
+        return [self._verdict(plan, ref, results) for ref in sorted(refs) if _complete(plan, ref, results)]
+
+    def _verdict(self, plan: Delivery, ref: Ref, results: Mapping[str, Outcome]) -> Verdict:
+        """A record's verdict after what was sent for it."""
+        verdict = plan.decided.verdicts[ref]
+        if verdict.fate != "load" or verdict.state == "failed":
+            return verdict
+        mine = plan.carriers.get(ref, ())
+        failed = [results[name].reason for name in mine if name in results and results[name].state == "failed"]
+        if failed:
+            return msgspec.structs.replace(verdict, state="failed", reason=failed[0])
+        if not mine or not _complete(plan, ref, results):
+            return verdict
+        return msgspec.structs.replace(verdict, state="done", written=any(name in results for name in mine))
+
+
+def _complete(plan: Delivery, ref: Ref, results: Mapping[str, Outcome]) -> bool:
+    for name in plan.carriers.get(ref, ()):
+        outcome, row = results.get(name), plan.known.get(name)
+        if outcome is not None:
+            done = outcome.state == "done"
+        else:
+            done = name not in plan.due and row is not None and row.state in ("done", "due")
+        if not done:
+            return False
+    return True
+
+
+def _own(plan: Delivery, results: Mapping[str, Outcome], name: str) -> Receipt | None:
+    if name in results:
+        return results[name].receipt if results[name].state == "done" else None
+    row = plan.known.get(name)
+    return row.receipt if row is not None and row.state in ("done", "due") else None
+
+
+def _claim(step: Step, more: int = 0) -> Claim:
+    """What the journal says before a step leaves; `more`: births sent anew since the first claim."""
+    op, before = step.op, step.before
+    orphans = before.orphans if before else 0
+    return Claim(
+        name=op.name,
+        verb=op.verb,
+        effect=op.effect,
+        digest=step.digest,
+        marker=op.marker,
+        carries=op.carries,
+        tail=op.tail,
+        body=encode_body(op.body) if op.effect is Effect.CREATE and op.marker else b"",
+        orphans=orphans + more + (1 if step.alone and step.doubtful else 0),
+        before=before,
+    )
+
+
+def _cost(steps: Sequence[Step]) -> dict[str, int]:
+    cost: Counter[str] = Counter()
+    for step in steps:
+        for name, count in step.op.cost:
+            cost[name] += count
+    return dict(cost)
+
+
+def _holes(value: object) -> list[FromReceipt]:
+    if isinstance(value, FromReceipt):
+        return [value]
+    if isinstance(value, Mapping):
+        return [hole for item in value.values() for hole in _holes(item)]
+    if isinstance(value, list | tuple):
+        return [hole for item in value for hole in _holes(item)]
+    return []
+
+
+def _filled(value: object, fill: Callable[[FromReceipt], str | None]) -> object:
+    if isinstance(value, FromReceipt):
+        return fill(value)
+    if isinstance(value, Mapping):
+        return {key: _filled(item, fill) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_filled(item, fill) for item in value]
+    return value

@@ -1,0 +1,170 @@
+"""What is wanted against what the journal says was sent: the difference, in order, cut into windows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import msgspec
+from msgspec import Struct
+
+from mig.engine.decide import Decided
+from mig.journal.delivery import OperationRow
+from mig.model import Ref, digest
+from mig.platforms import Effect, FromReceipt, Operation, Receipt
+
+
+class Step(Struct):
+    """One operation that needs something."""
+
+    op: Operation
+    action: str
+    """send, revise, undo; ask: only find out whether it took effect with what was sent then."""
+    digest: str
+    doubtful: bool = False
+    """An earlier attempt may have taken effect."""
+    before: OperationRow | None = None
+    old: Receipt | None = None
+
+    @property
+    def alone(self) -> bool:
+        """A birth that nothing could find again stands alone in its transaction."""
+        return self.action == "send" and self.op.effect is Effect.CREATE and self.op.marker is None
+
+
+def operation_digest(operation: Operation) -> str:
+    """What decides whether an operation is sent again."""
+    return digest(operation.verb, operation.effect, operation.marker or "", encode_body(operation.body))
+
+
+def encode_body(body: object) -> bytes:
+    """A body with its open receipts, as stored while it is sent."""
+    return msgspec.json.encode(body, order="deterministic")
+
+
+def diff(
+    decided: Decided,
+    known: Mapping[str, OperationRow],
+    *,
+    moved: Iterable[Ref] = (),
+    phase: int = 0,
+    everything: bool = False,
+) -> list[Step]:
+    """The steps a unit needs, in the order of the target's rendering.
+
+    Args:
+        decided: What is wanted.
+        known: What the journal says of the unit's operations.
+        moved: Records that are in another unit now: what carries them here is taken back.
+        phase: Operations of later phases wait.
+        everything: Look at unchanged records too (`--remap`).
+    """
+    steps: list[Step] = []
+    wanted = [operation for operation in decided.operations if operation.phase <= phase]
+    for operation in wanted:
+        relevant = everything or not operation.carries or any(ref in decided.changed for ref in operation.carries)
+        step = _step(operation, known.get(operation.name), relevant)
+        if step is not None:
+            steps.append(step)
+    steps = _with_tails(wanted, steps, known)
+    names = {operation.name for operation in decided.operations}
+    steps += _vanished(decided, known, names, set(moved))
+    return steps
+
+
+def windows(steps: Sequence[Step], size: int) -> Iterator[list[Step]]:
+    """Cut steps into what is claimed together; a birth without a marker is claimed alone."""
+    window: list[Step] = []
+    for step in steps:
+        if window and (step.alone or window[0].alone or len(window) >= size):
+            yield window
+            window = []
+        window.append(step)
+    if window:
+        yield window
+
+
+def _step(operation: Operation, row: OperationRow | None, relevant: bool) -> Step | None:
+    value = operation_digest(operation)
+    if row is None or row.state == "gone":
+        return Step(op=operation, action="send", digest=value)
+    if row.state == "sending":
+        if row.receipt is None and row.digest != value and operation.effect is Effect.CREATE and row.marker:
+            # Whether the older content stands there is settled first, alone; the next round revises or sends.
+            return Step(op=_as_sent(row), action="ask", digest=row.digest, doubtful=True, before=row)
+        action = "revise" if row.receipt is not None else "send"
+        return Step(op=operation, action=action, digest=value, doubtful=True, before=row, old=row.receipt)
+    if row.state == "failed":
+        return Step(op=operation, action="send", digest=value, before=row, old=row.receipt) if relevant else None
+    if row.state == "due":
+        return Step(op=operation, action="send", digest=value, before=row, old=row.receipt)
+    if row.digest != value and relevant:
+        return Step(op=operation, action="revise", digest=value, before=row, old=row.receipt)
+    return None
+
+
+def _with_tails(wanted: Sequence[Operation], steps: list[Step], known: Mapping[str, OperationRow]) -> list[Step]:
+    """When anything in the unit is sent, its tails are said again, each in its place."""
+    if all(step.op.tail for step in steps):
+        return steps
+    by_name = {step.op.name: step for step in steps}
+    for operation in wanted:
+        if operation.tail and operation.name not in by_name:
+            row = known[operation.name]
+            by_name[operation.name] = Step(
+                op=operation, action="send", digest=operation_digest(operation), before=row, old=row.receipt
+            )
+    return [by_name[operation.name] for operation in wanted if operation.name in by_name]
+
+
+def _vanished(decided: Decided, known: Mapping[str, OperationRow], names: set[str], moved: set[Ref]) -> list[Step]:
+    """Operations nobody wants any more: taken back where their record lives on without them, or elsewhere.
+
+    What carries a record that is not loaded any more (deleted, spam by now) stays: what was moved once is kept.
+    """
+    steps = []
+    for name, row in known.items():
+        if name in names or row.state in ("gone", "failed") or row.tail:
+            continue
+        alive = [ref for ref in row.carries if ref in moved or _loaded(decided, ref)]
+        if alive or not row.carries:
+            doubtful = row.state == "sending"
+            steps.append(
+                Step(op=_as_sent(row), action="undo", digest=row.digest, doubtful=doubtful, before=row, old=row.receipt)
+            )
+    return steps
+
+
+def _loaded(decided: Decided, ref: Ref) -> bool:
+    verdict = decided.verdicts.get(ref)
+    return verdict is not None and verdict.fate == "load"
+
+
+def _as_sent(row: OperationRow) -> Operation:
+    """An operation as it was when it was claimed."""
+    body = decode_body(row.body) if row.body else {}
+    return Operation(
+        name=row.name,
+        verb=row.verb,
+        effect=Effect(row.effect),
+        body=body,
+        carries=row.carries,
+        marker=row.marker,
+        tail=row.tail,
+    )
+
+
+def decode_body(body: bytes) -> dict[str, object]:
+    """The opposite of `encode_body`: tagged receipts become FromReceipt again."""
+    value = _revive(msgspec.json.decode(body))
+    assert isinstance(value, dict)
+    return value
+
+
+def _revive(value: object) -> object:
+    if isinstance(value, dict):
+        if value.get("type") == "FromReceipt" and "op" in value:
+            return msgspec.convert(value, FromReceipt)
+        return {key: _revive(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_revive(item) for item in value]
+    return value

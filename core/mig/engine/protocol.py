@@ -1,0 +1,131 @@
+"""Make one operation take effect exactly once, on a platform that knows no idempotency."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from msgspec import Struct
+
+from mig.clock import Clock
+from mig.engine.plan import Step
+from mig.errors import NotApplied, Refused, Rejected, Unclear
+from mig.http import Unreachable
+from mig.platforms import Body, Call, CanRevise, CanUndo, Effect, Operation, Receipt, Target, UnitKey
+
+Fill = Callable[[Operation], Body]
+"""Fills the open receipts of a body."""
+Orphaned = Callable[[], Awaitable[None]]
+"""Makes durable that an unclear birth may have left something empty behind."""
+
+
+class Outcome(Struct, frozen=True):
+    """How a step ended."""
+
+    state: str
+    """done, failed, gone."""
+    receipt: Receipt | None = None
+    reason: str = ""
+
+
+class Settler:
+    """The write protocol for one step at a time.
+
+    Args:
+        target: Where to.
+        clock: Waits out the life of doubtful requests.
+        born: When this process began (monotonic): every request of an earlier one left before.
+        attempts: How often an unclear answer may be followed by another question.
+        patience_s: How long the target may be unreachable before the run ends.
+    """
+
+    def __init__(self, target: Target, clock: Clock, *, born: float, attempts: int, patience_s: float) -> None:
+        self._target = target
+        self._clock = clock
+        self._born = born
+        self._attempts = attempts
+        self._patience_s = patience_s
+
+    async def settle(self, unit: UnitKey, step: Step, fill: Fill, orphaned: Orphaned) -> Outcome:
+        """Send a step, or find that it was sent.
+
+        Args:
+            unit: The unit it belongs to.
+            step: What to do; the journal says "sending" already.
+            fill: Fills open receipts just before it leaves.
+            orphaned: Called before a birth is sent anew after an unclear answer.
+
+        Returns:
+            What it became; `failed` when the target refuses it.
+
+        Raises:
+            Refused: The target cannot be reached, or never answers clearly; what is in doubt stays in doubt.
+            Paused: A quota is used up.
+        """
+        sent_at: float | None = self._born if step.doubtful else None
+        unclear = 0
+        silent_since: float | None = None
+        while True:
+            now = self._clock.monotonic()
+            try:
+                if sent_at is not None:
+                    found = await self._doubt(unit, step, sent_at, fill)
+                    if found is not None:
+                        return found
+                    sent_at = None
+                return await self._act(step, Call(unit, step.op, fill(step.op)))
+            except Rejected as error:
+                return Outcome("failed", step.old, f"{error.message}. {error.hint}".strip())
+            except Unreachable as error:
+                silent_since = silent_since if silent_since is not None else now
+                if now - silent_since > self._patience_s:
+                    raise Refused(error.message, "Check the network and the address, then run again.") from error
+                await self._clock.sleep(1.0)
+            except NotApplied as error:
+                silent_since = None
+                await self._clock.sleep(error.retry_after_s if error.retry_after_s is not None else 1.0)
+            except Unclear as error:
+                silent_since = None
+                unclear += 1
+                if unclear >= self._attempts:
+                    raise Refused(
+                        f"the target keeps answering unclearly ({error.message})",
+                        "Run again later: what is in doubt is asked about first.",
+                    ) from error
+                if step.alone and sent_at is None:
+                    await orphaned()
+                sent_at = self._clock.monotonic() if sent_at is None else sent_at
+
+    async def _act(self, step: Step, call: Call) -> Outcome:
+        target = self._target
+        if step.action == "undo":
+            if step.old is None or not isinstance(target, CanUndo):
+                return Outcome("gone", step.old)
+            await target.undo(step.op.name, step.op.verb, step.old)
+            return Outcome("gone", step.old)
+        if step.action == "revise" and step.old is not None and isinstance(target, CanRevise):
+            return Outcome("done", await target.revise(call, step.old))
+        if step.action == "revise" and step.op.effect is Effect.CREATE:
+            return Outcome("done", step.old)  # it stands there as it was, and cannot be changed
+        (receipt,) = await target.send([call])
+        return Outcome("done", receipt)
+
+    async def _doubt(self, unit: UnitKey, step: Step, sent_at: float, fill: Fill) -> Outcome | None:
+        """An earlier attempt may have taken effect: wait out its life, then ask, where asking can tell.
+
+        Returns:
+            The outcome when nothing is left to do; None: say it (again).
+        """
+        operation = step.op
+        if operation.effect is Effect.FREE or step.alone:
+            return None  # waste, or a birth nobody can find, whose possible orphan is counted
+        limits = self._target.capabilities
+        await self._clock.sleep(sent_at + limits.request_life_s + limits.read_lag_s - self._clock.monotonic())
+        if operation.effect is not Effect.CREATE or step.old is not None:
+            return None  # a late one has landed by now; saying it again makes ours the last
+        found = await self._target.find([Call(unit, operation, fill(operation))])
+        receipt = found.get((unit, operation.name))
+        if step.action == "undo" and receipt is not None and isinstance(self._target, CanUndo):
+            await self._target.undo(operation.name, operation.verb, receipt)
+        if step.action in ("undo", "ask") and (receipt is None or step.action == "undo"):
+            return Outcome("gone", receipt)
+        return Outcome("done", receipt) if receipt is not None else None

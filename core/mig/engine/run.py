@@ -1,0 +1,320 @@
+"""One run: open both sides, extract what changed, deliver what is wanted, say what happened."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import structlog
+from msgspec import Struct, field
+
+from mig.budgets import Budgets
+from mig.clock import Clock
+from mig.engine.decide import Decider
+from mig.engine.deliver import Deliverer, Stopped
+from mig.engine.extract import Extractor
+from mig.engine.protocol import Settler
+from mig.errors import MigError, Paused, Refused
+from mig.journal import counts, delivery, staging
+from mig.journal.counts import KindCount
+from mig.journal.store import Journal
+from mig.model import TYPES
+from mig.platforms import Access, CanConclude, Mapper, Scope, Source, SourceSpec, Target, TargetSpec, UnitKey
+from mig.settings import EngineSettings
+
+log = structlog.get_logger("mig.run")
+_PAGE = 500
+
+
+class Progress(Struct):
+    """What a person watching wants to know; told by the engine, drawn by whoever listens."""
+
+    stage: str = "extract"
+    rows: Counter[str] = field(default_factory=Counter)
+    """Per resource: rows read."""
+    units: int = 0
+    units_total: int = 0
+    operations: int = 0
+
+
+class Report(Struct, kw_only=True):
+    """How a run ended."""
+
+    run_id: int
+    status: str
+    """completed, paused, interrupted, refused, broken."""
+    kinds: dict[str, KindCount]
+    by_attribute: dict[str, KindCount]
+    requests: dict[str, int]
+    seconds: float
+    unreadable: dict[str, str] = field(default_factory=dict)
+    reasons: list[tuple[str, str, str, int]] = field(default_factory=list)
+    failures: list[tuple[str, str, str]] = field(default_factory=list)
+    orphans: int = 0
+    doubtful: int = 0
+    warnings: int = 0
+    sent: dict[str, int] = field(default_factory=dict)
+    """Operations sent, by the kind of their unit."""
+    units: dict[str, int] = field(default_factory=dict)
+    """Units something was sent for, by kind."""
+    notices: list[str] = field(default_factory=list)
+    """What the target has to say at the end."""
+    error: MigError | None = None
+    new_migration: bool = False
+    others: int = 0
+    """Other migrations in the same journal."""
+
+    @property
+    def exit_code(self) -> int:
+        """As the command line's contract says."""
+        by_status = {"paused": 4, "interrupted": 130, "refused": 3, "broken": 70}
+        if self.status in by_status:
+            return by_status[self.status]
+        return 1 if self.unreadable or any(kind.failed for kind in self.kinds.values()) else 0
+
+
+class Run(Struct, kw_only=True):
+    """Everything a run needs, handed in."""
+
+    journal: Journal
+    clock: Clock
+    source_spec: SourceSpec
+    target_spec: TargetSpec
+    source_settings: Any
+    target_settings: Any
+    chain: Sequence[Mapper]
+    engine: EngineSettings
+    shares: Mapping[str, float] = field(default_factory=dict)
+    scope: Scope = Scope()
+    remap: bool = False
+    transports: Mapping[str, Any] = field(default_factory=dict)
+    """`source` and `target`: httpx transports, for tests."""
+    progress: Progress = field(default_factory=Progress)
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set it, and the run ends after what is under way."""
+    on_open: Callable[[Budgets], None] | None = None
+
+
+async def go(run: Run) -> Report:
+    """Run once.
+
+    Returns:
+        What happened, also when the run was refused, paused or interrupted after its journal was opened.
+
+    Raises:
+        Refused, Usage: Before anything was recorded.
+    """
+    began = run.clock.monotonic()
+    budgets = Budgets(run.clock, run.shares, await run.journal.read(delivery.load_budgets))
+    if run.on_open is not None:
+        run.on_open(budgets)
+    access = {
+        side: Access(clock=run.clock, budgets=budgets, transport=run.transports.get(side))
+        for side in ("source", "target")
+    }
+    async with AsyncExitStack() as stack:
+        source: Source = await stack.enter_async_context(run.source_spec.open(run.source_settings, access["source"]))
+        target: Target = await stack.enter_async_context(run.target_spec.open(run.target_settings, access["target"]))
+        mig, is_new, origin = await _migration(run, source, target)
+        number = await run.journal.write(
+            lambda c: counts.begin_run(c, mig, now=_stamp(run.clock), host=socket.gethostname(), pid=os.getpid())
+        )
+        engine = _Engine(run, source, target, mig, number, budgets, origin)
+        status, error = await engine.work()
+        report = await engine.report(status, error, began, access, is_new)
+        used = budgets.unsaved()
+        await run.journal.write(lambda c: delivery.save_budgets(c, used))
+        await run.journal.write(
+            lambda c: counts.end_run(c, number, now=_stamp(run.clock), status=status, report=_summary(report))
+        )
+        return report
+
+
+class _Engine:
+    """The parts of a run, wired."""
+
+    def __init__(
+        self, run: Run, source: Source, target: Target, mig: int, number: int, budgets: Budgets, origin: str
+    ) -> None:
+        self._run = run
+        self._mig = mig
+        self._number = number
+        self._target = target
+        self._ended: MigError | None = None
+        self._notices: list[str] = []
+        types = {**TYPES, **run.source_spec.kinds}
+        self._extractor = Extractor(
+            run.journal, mig, source, run.source_spec, target, readers=run.engine.readers, progress=self._read
+        )
+        self._deliverer = Deliverer(
+            run.journal,
+            mig,
+            number,
+            Decider(run.chain, target, types, origin),
+            Settler(
+                target,
+                run.clock,
+                born=run.clock.monotonic(),
+                attempts=run.engine.attempts,
+                patience_s=run.engine.patience_s,
+            ),
+            budgets,
+            window=run.engine.window,
+            remap=run.remap,
+            fetch=self._extractor.fetch,
+        )
+
+    async def work(self) -> tuple[str, MigError | None]:
+        """Extract, then deliver; an error that ends the run ends it politely."""
+        watcher = asyncio.create_task(self._watch())
+        try:
+            self._run.progress.stage = "extract"
+            await self._extractor.extract(self._run.scope)
+            if not self._run.stop.is_set():
+                self._run.progress.stage = "deliver"
+                await self._deliver()
+            if self._deliverer.sent and isinstance(self._target, CanConclude):
+                self._notices = list(await self._target.conclude())
+        except BaseExceptionGroup as group:
+            rest = group.subgroup(lambda error: not isinstance(error, Paused | Refused))
+            if rest is not None:
+                raise
+            self._ended = _first(group)
+        except (Paused, Refused) as error:
+            self._ended = error
+        finally:
+            watcher.cancel()
+        if isinstance(self._ended, Paused):
+            return "paused", self._ended
+        if self._ended is not None:
+            return "refused", self._ended
+        return ("interrupted" if self._run.stop.is_set() else "completed"), None
+
+    async def _deliver(self) -> None:
+        """Every dirty unit, the most urgent first; a pass for each phase that something waits for."""
+        if self._run.remap:
+            await self._run.journal.write(lambda c: staging.mark_all_dirty(c, self._mig))
+        phase = 0
+        while await self._pass(phase):
+            phase += 1
+
+    async def _pass(self, phase: int) -> bool:
+        """Deliver once through. Returns: whether operations of later phases wait."""
+        total = await self._run.journal.read(lambda c: counts.dirty_units(c, self._mig))
+        if not total:
+            return False
+        self._run.progress.units, self._run.progress.units_total = 0, total
+        if phase == 0:
+            await self._target.prepare()
+        queue: asyncio.Queue[UnitKey | None] = asyncio.Queue(self._run.engine.lanes * 2)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._feed(queue))
+            for _ in range(self._run.engine.lanes):
+                group.create_task(self._lane(queue, phase))
+        return not self._deliverer.stopping and phase < self._deliverer.waiting_phases
+
+    async def _feed(self, queue: asyncio.Queue[UnitKey | None]) -> None:
+        after: tuple[int, int, str] | None = None
+        while not self._deliverer.stopping:
+            start = after
+            page = await self._run.journal.read(lambda c: delivery.next_units(c, self._mig, start, _PAGE))  # noqa: B023
+            if not page:
+                break
+            for _, _, key in page:
+                await queue.put(UnitKey(key))
+            after = page[-1]
+        for _ in range(self._run.engine.lanes):
+            await queue.put(None)
+
+    async def _lane(self, queue: asyncio.Queue[UnitKey | None], phase: int) -> None:
+        while (key := await queue.get()) is not None:
+            if self._deliverer.stopping:
+                continue  # empty the queue, so that the feeder can leave
+            try:
+                await self._deliverer.ensure(key, phase)
+            except Stopped:
+                continue
+            except (Paused, Refused) as error:
+                # The other lanes finish the window they are in: nothing is left in doubt without need.
+                self._ended = self._ended or error
+                self._deliverer.stopping = True
+                continue
+            self._run.progress.units += 1
+            self._run.progress.operations = sum(self._deliverer.sent.values())
+
+    async def _watch(self) -> None:
+        await self._run.stop.wait()
+        self._extractor.stopping = self._deliverer.stopping = True
+
+    def _read(self, resource: str, rows: int) -> None:
+        self._run.progress.rows[resource] += rows
+
+    async def report(
+        self, status: str, error: MigError | None, began: float, access: Mapping[str, Access], is_new: bool
+    ) -> Report:
+        """The counts as the journal has them now."""
+        journal, mig = self._run.journal, self._mig
+        kinds = await journal.read(lambda c: counts.kinds(c, mig, self._number))
+        return Report(
+            run_id=self._number,
+            status=status,
+            kinds=kinds,
+            by_attribute=await journal.read(lambda c: counts.attributes(c, mig, self._number)),
+            requests={side: sum(access[side].meter.values()) for side in ("source", "target")},
+            seconds=round(self._run.clock.monotonic() - began, 3),
+            unreadable={str(kind): why for kind, why in self._extractor.unreadable.items()},
+            reasons=await journal.read(lambda c: counts.reasons(c, mig)),
+            failures=await journal.read(lambda c: counts.failures(c, mig)),
+            orphans=sum(count for _, count in await journal.read(lambda c: counts.orphans(c, mig))),
+            doubtful=await journal.read(lambda c: counts.doubtful(c, mig)),
+            warnings=await journal.read(lambda c: counts.warnings(c, mig)),
+            sent=dict(self._deliverer.sent),
+            units=dict(self._deliverer.units),
+            notices=self._notices,
+            error=error,
+            new_migration=is_new,
+            others=len(await journal.read(counts.migrations)) - 1,
+        )
+
+
+async def _migration(run: Run, source: Source, target: Target) -> tuple[int, bool, str]:
+    """The migration's number, whether it is new, and the origin that stands in its markers."""
+    organisation, workspace = await source.identity(), await target.identity()
+    number, is_new = await run.journal.write(
+        lambda c: staging.find_migration(
+            c,
+            source=run.source_spec.name,
+            organisation=organisation,
+            target=run.target_spec.name,
+            workspace=workspace,
+            now=_stamp(run.clock),
+        )
+    )
+    return number, is_new, f"{run.source_spec.name}:{organisation}"
+
+
+def _first(group: BaseExceptionGroup[Any]) -> MigError | None:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            found = _first(error)
+            if found is not None:
+                return found
+        elif isinstance(error, MigError):
+            return error
+    return None
+
+
+def _stamp(clock: Clock) -> str:
+    now: datetime = clock.now()
+    return now.isoformat(timespec="milliseconds")
+
+
+def _summary(report: Report) -> str:
+    return msgspec.json.encode({"kinds": report.kinds, "requests": report.requests, "seconds": report.seconds}).decode()

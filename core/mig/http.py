@@ -1,0 +1,190 @@
+"""The one HTTP client: pacing, limits, redaction, and errors that say whether a request may have had an effect.
+
+httpx is imported here and nowhere else, so that a successor is a one-line swap.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import httpx
+import msgspec
+from msgspec import Struct
+
+from mig.errors import NotApplied, Refused, Unclear
+from mig.failpoints import failpoint
+from mig.platforms import Access
+
+
+class Unreachable(NotApplied):
+    """No connection could be made: nothing was sent."""
+
+
+class Answer(Struct, frozen=True):
+    """What came back, whatever its status."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Lower-case names."""
+    body: bytes
+
+    def json(self) -> Any:
+        """The body as JSON; half surrogates and NUL, which real desks hold, are let through.
+
+        Raises:
+            Unclear: It is not JSON (a garbled answer says nothing about the effect).
+        """
+        try:
+            return msgspec.json.decode(self.body)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            try:
+                return json.loads(self.body.decode("utf-8", "surrogatepass"))
+            except (ValueError, UnicodeDecodeError) as error:
+                raise Unclear(f"an answer with status {self.status} is not JSON ({len(self.body)} bytes)") from error
+
+
+class Http:
+    """A client for one platform's API.
+
+    Args:
+        base_url: Origin and prefix; every path is taken below this origin, and no other is ever asked.
+        access: Clock, budgets and transport.
+        headers: Sent with every request; they hold the credentials and are never printed.
+        timeout_s: For connecting, for sending, and for each pause in the answer.
+        max_answer: Bytes of an answer that are read at most.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        access: Access,
+        *,
+        headers: Mapping[str, str],
+        timeout_s: float = 60.0,
+        max_answer: int = 64 << 20,
+    ) -> None:
+        parts = urlsplit(base_url)
+        if parts.scheme not in ("http", "https") or not parts.netloc:
+            raise Refused("the platform's address is not an http(s) URL", "Correct the setting `url`.")
+        self._origin = f"{parts.scheme}://{parts.netloc}"
+        self._prefix = parts.path.rstrip("/")
+        self._access = access
+        self._max_answer = max_answer
+        self._client = httpx.AsyncClient(
+            headers=dict(headers),
+            timeout=httpx.Timeout(timeout_s),
+            transport=access.transport,
+            follow_redirects=False,
+            limits=httpx.Limits(max_connections=64, max_keepalive_connections=32, keepalive_expiry=20),
+            trust_env=not _is_loopback(parts.hostname or ""),  # a proxy never stands before this machine itself
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._client.aclose()
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str | int] | None = None,
+        body: object = None,
+        spend: Sequence[str] = (),
+    ) -> Answer:
+        """Send one request, after its budgets allow it.
+
+        Args:
+            method: GET, POST ...
+            path: Below the prefix of the base URL; a whole path from a `links.next` may repeat the prefix.
+            query: Added to the path's own.
+            body: JSON; None sends no body.
+            spend: Budgets this request counts in.
+
+        Raises:
+            Unreachable: Nothing was sent.
+            Unclear: Sent, or perhaps sent, and no whole answer came back.
+            Refused: The path points to another origin.
+        """
+        url = self.url(path)
+        await self._access.budgets.spend(spend)
+        self._access.meter[method] += 1
+        content = None if body is None else msgspec.json.encode(body)
+        headers = {} if content is None else {"Content-Type": "application/json"}
+        failpoint("request.before")
+        try:
+            answer = await self._read(method, url, query, content, headers)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            raise Unreachable(f"{self._origin} cannot be reached ({type(error).__name__})") from error
+        except httpx.HTTPError as error:
+            raise Unclear(f"no answer to {method} {_shape(path)} ({type(error).__name__})") from error
+        failpoint("request.answered")
+        return answer
+
+    async def _read(
+        self,
+        method: str,
+        url: str,
+        query: Mapping[str, str | int] | None,
+        content: bytes | None,
+        headers: Mapping[str, str],
+    ) -> Answer:
+        async with self._client.stream(
+            method, url, params=dict(query) if query else None, content=content, headers=dict(headers)
+        ) as response:
+            chunks, size = [], 0
+            async for chunk in response.aiter_bytes():
+                size += len(chunk)
+                if size > self._max_answer:
+                    raise Unclear(f"the answer to {method} is larger than {self._max_answer} bytes")
+                chunks.append(chunk)
+            return Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, b"".join(chunks))
+
+    def url(self, path: str) -> str:
+        """The whole address of a path or of a link an answer gave.
+
+        Raises:
+            Refused: It leads to another origin: the key travels in the header.
+        """
+        if "://" in path.split("?", 1)[0] or path.startswith("//"):
+            parts = urlsplit(path)
+            if f"{parts.scheme}://{parts.netloc}" != self._origin:
+                raise Refused("a link in an answer leads to another host; it was not followed", "Check `url`.")
+            return path
+        if self._prefix and path.startswith(self._prefix + "/"):
+            return self._origin + path
+        return self._origin + self._prefix + path
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds of a Retry-After header, if it is a number; absurd ones (over an hour) are cut to an hour."""
+    try:
+        seconds = float(headers.get("retry-after", ""))
+    except ValueError:
+        return None
+    return min(max(seconds, 0.0), 3600.0) if seconds == seconds else None
+
+
+def _shape(path: str) -> str:
+    """A path without its query, ids and addresses, fit for a log."""
+    parts = path.split("?")[0].split("/")
+    return "/".join("{}" if any(c.isdigit() or c in "@%=" for c in part) else part for part in parts)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+__all__ = ["Answer", "Http", "Unreachable", "retry_after"]

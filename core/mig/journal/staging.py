@@ -1,0 +1,388 @@
+"""What extraction writes: raws, records, checkpoints; and the unit each record belongs to."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+from sqlalchemy import Connection, Table, and_, bindparam, case, exists, insert, literal, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from mig.journal.schema import checkpoint, identity, migration, need, raw, record, unit
+from mig.model import AGENT, ATTRIBUTE, QUEUE, TAG, TEAM, Ref
+from mig.platforms import Partition, Raw
+
+SMALL = frozenset((AGENT, TAG, TEAM, QUEUE, ATTRIBUTE))
+"""Kinds a mapper may ask for as a whole: when one of them changes, every unit is looked at again."""
+CHUNK = 400
+"""Rows in one IN (...): SQLite allows 32,766 parameters, older ones 999."""
+
+
+class Staged(Struct, frozen=True):
+    """A parsed record on its way into the journal."""
+
+    ref: Ref
+    resource: str
+    raw_id: str
+    body: bytes
+    digest: str
+    changed_at: str | None
+    parent: Ref | None
+    own: str
+    same_as: tuple[str, ...] = ()
+    warnings: str = ""
+    rank: int = 0
+    newest: int = 0
+    failure: str = ""
+    """Why it could not be parsed; the body is empty then."""
+
+
+def upsert(
+    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], update_columns: Sequence[str]
+) -> None:
+    """Insert rows; where the primary key is there already, update the columns named."""
+    if not rows:
+        return
+    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement = make(table)
+    changes = {name: statement.excluded[name] for name in update_columns}
+    keys = [column.name for column in table.primary_key]
+    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changes), list(rows))
+
+
+def find_migration(
+    connection: Connection, *, source: str, organisation: str, target: str, workspace: str, now: str
+) -> tuple[int, bool]:
+    """The migration of this pair, made when it is new.
+
+    Returns:
+        Its number, and whether it is new.
+    """
+    names = {"source": source, "organisation": organisation, "target": target, "workspace": workspace}
+    row = connection.execute(select(migration.c.id).filter_by(**names)).first()
+    if row is not None:
+        return int(row.id), False
+    made = connection.execute(insert(migration).values(created_at=now, **names))
+    assert made.inserted_primary_key is not None
+    return int(made.inserted_primary_key[0]), True
+
+
+def known_digests(connection: Connection, mig: int, rows: Sequence[Raw]) -> dict[tuple[str, str], str]:
+    """The digests of the raws that are there already."""
+    known: dict[tuple[str, str], str] = {}
+    for resource in {row.resource for row in rows}:
+        ids = [row.id for row in rows if row.resource == resource]
+        for chunk in _chunks(ids):
+            found = connection.execute(
+                select(raw.c.id, raw.c.digest).where(
+                    raw.c.migration == mig, raw.c.resource == resource, raw.c.id.in_(chunk)
+                )
+            )
+            known.update({(resource, row.id): row.digest for row in found})
+    return known
+
+
+def stage_raws(connection: Connection, mig: int, rows: Sequence[tuple[Raw, str]]) -> None:
+    """Keep raws verbatim (compressed), each with its digest."""
+    upsert(
+        connection,
+        raw,
+        [
+            {
+                "migration": mig,
+                "resource": row.resource,
+                "id": row.id,
+                "body": zlib.compress(row.body, 3),
+                "digest": digest,
+                "gone": row.gone,
+            }
+            for row, digest in rows
+        ],
+        ("body", "digest", "gone"),
+    )
+
+
+def save_checkpoint(connection: Connection, mig: int, part: Partition, scope: str, body: bytes) -> None:
+    """Where a partition goes on, in this scope."""
+    row = {"migration": mig, "resource": part.resource, "name": part.name, "scope": scope, "body": body}
+    upsert(connection, checkpoint, [row], ("body",))
+
+
+def load_checkpoint(connection: Connection, mig: int, part: Partition, scope: str) -> bytes | None:
+    """The opposite of `save_checkpoint`; None at the first time."""
+    return connection.execute(
+        select(checkpoint.c.body).where(
+            checkpoint.c.migration == mig,
+            checkpoint.c.resource == part.resource,
+            checkpoint.c.name == part.name,
+            checkpoint.c.scope == scope,
+        )
+    ).scalar()
+
+
+def stage_records(connection: Connection, mig: int, staged: Sequence[Staged]) -> None:
+    """Keep parsed records; mark what they touch: their unit, their old unit, and whoever looked them up."""
+    before = _existing(connection, mig, [item.ref for item in staged])
+    fresh: dict[Ref, Mapping[str, Any]] = {}
+    touched: set[str] = set()
+    changed: list[Ref] = []
+    uprooted: list[Ref] = []
+    ranks: list[dict[str, Any]] = []  # of units that stand already
+    for item in staged:
+        old = before.get(item.ref)
+        if old is not None and old.digest == item.digest and old.state != "gone" and not item.failure:
+            continue
+        row = _row(mig, item)
+        parent = (item.parent.kind, item.parent.id) if item.parent else (None, None)
+        if old is not None:
+            changed.append(item.ref)
+            stays = (old.parent_kind, old.parent_id) == parent and (old.own == item.own or item.parent is None)
+            row |= {"unit": old.unit if stays else None, "ord": old.ord if stays else None}
+            row["state"] = "staged" if old.state in ("gone", "failed") else old.state
+            row["fate"] = None if old.state in ("gone", "failed") else old.fate
+            if old.unit:
+                touched.add(old.unit)
+                if item.parent is None:
+                    ranks.append({"k": old.unit, "r": item.rank, "n": item.newest})
+            if not stays:
+                uprooted.append(item.ref)
+        else:
+            changed.append(item.ref)
+        if item.failure:
+            row |= {"state": "failed", "fate": "load", "reason": item.failure}
+        fresh[item.ref] = row
+    upsert(connection, record, list(fresh.values()), _UPDATED)
+    _uproot(connection, mig, uprooted)
+    if ranks:
+        connection.execute(
+            update(unit)
+            .where(unit.c.migration == mig, unit.c.key == bindparam("k"))
+            .values(rank=bindparam("r"), newest=bindparam("n")),
+            ranks,
+        )
+    mark_dirty(connection, mig, touched)
+    _mark_dependents(connection, mig, changed)
+
+
+_UPDATED = (
+    *("resource", "raw_id", "body", "digest", "changed_at", "parent_kind", "parent_id", "own", "same_as"),
+    *("unit", "ord", "fate", "state", "reason", "warnings", "rank", "newest"),
+)
+
+
+def _row(mig: int, item: Staged) -> dict[str, Any]:
+    return {
+        "migration": mig,
+        "kind": item.ref.kind,
+        "id": item.ref.id,
+        "resource": item.resource,
+        "raw_id": item.raw_id,
+        "body": item.body,
+        "digest": item.digest,
+        "changed_at": item.changed_at,
+        "parent_kind": item.parent.kind if item.parent else None,
+        "parent_id": item.parent.id if item.parent else None,
+        "own": item.own,
+        "same_as": "\n".join(item.same_as),
+        "unit": None,
+        "ord": None,
+        "fate": None,
+        "state": "staged",
+        "reason": "",
+        "warnings": item.warnings,
+        "rank": item.rank,
+        "newest": item.newest,
+    }
+
+
+def mark_gone(connection: Connection, mig: int, rows: Sequence[tuple[str, str]]) -> None:
+    """The source says that these raws were deleted: their records are gone there; what was loaded stays."""
+    for resource, raw_id in rows:
+        connection.execute(
+            update(record)
+            .where(record.c.migration == mig, record.c.resource == resource, record.c.raw_id == raw_id)
+            .values(state="gone")
+        )
+
+
+def prune(connection: Connection, mig: int, parsed: Mapping[tuple[str, str], Iterable[Ref]]) -> None:
+    """A raw that became fewer records than before: the others are gone at the source."""
+    for (resource, raw_id), refs in parsed.items():
+        ids = [ref.id for ref in refs]
+        connection.execute(
+            update(record)
+            .where(
+                record.c.migration == mig,
+                record.c.resource == resource,
+                record.c.raw_id == raw_id,
+                record.c.id.not_in(ids),
+            )
+            .values(state="gone")
+        )
+
+
+def mark_dirty(connection: Connection, mig: int, keys: Iterable[str]) -> None:
+    """These units are to be looked at again."""
+    for chunk in _chunks(sorted(keys)):
+        connection.execute(update(unit).where(unit.c.migration == mig, unit.c.key.in_(chunk)).values(dirty=True))
+
+
+def mark_all_dirty(connection: Connection, mig: int) -> None:
+    """Every unit is to be looked at again."""
+    connection.execute(update(unit).where(unit.c.migration == mig).values(dirty=True))
+
+
+def resolve(connection: Connection, mig: int) -> int:
+    """Give every record without a unit its unit, as far as its parents are there.
+
+    Returns:
+        How many were given one.
+    """
+    count = 0
+    while batch := _plant_roots(connection, mig):
+        count += batch
+    while batch := _attach_children(connection, mig):
+        count += batch
+    return count
+
+
+def missing_parents(connection: Connection, mig: int, limit: int = 5000) -> list[Ref]:
+    """Parents that are named and not staged."""
+    parent = record.alias("parent")
+    here = exists().where(
+        parent.c.migration == mig, parent.c.kind == record.c.parent_kind, parent.c.id == record.c.parent_id
+    )
+    rows = connection.execute(
+        select(record.c.parent_kind, record.c.parent_id)
+        .distinct()
+        .where(record.c.migration == mig, record.c.unit.is_(None), record.c.parent_id.is_not(None), ~here)
+        .order_by(record.c.parent_kind, record.c.parent_id)
+        .limit(limit)
+    )
+    return [Ref(row.parent_kind, row.parent_id) for row in rows]
+
+
+def archive_orphans(connection: Connection, mig: int) -> None:
+    """What still has no unit names something that does not exist: it is archived, and looked for again next time."""
+    why = literal("its ") + record.c.parent_kind + literal(" ") + record.c.parent_id + literal(" does not exist")
+    connection.execute(
+        update(record)
+        .where(
+            record.c.migration == mig,
+            record.c.unit.is_(None),
+            record.c.parent_id.is_not(None),
+            record.c.state.not_in(("gone", "failed")),
+        )
+        .values(fate="archive", state="done", reason=why)
+    )
+
+
+def _existing(connection: Connection, mig: int, refs: Sequence[Ref]) -> dict[Ref, Any]:
+    columns = [
+        record.c[n] for n in ("kind", "id", "digest", "unit", "ord", "own", "parent_kind", "parent_id", "state", "fate")
+    ]
+    found: dict[Ref, Any] = {}
+    for kind in {ref.kind for ref in refs}:
+        for chunk in _chunks([ref.id for ref in refs if ref.kind == kind]):
+            rows = connection.execute(
+                select(*columns).where(record.c.migration == mig, record.c.kind == kind, record.c.id.in_(chunk))
+            )
+            found.update({Ref(row.kind, row.id): row for row in rows})
+    return found
+
+
+def _uproot(connection: Connection, mig: int, refs: Sequence[Ref]) -> None:
+    """Whatever stands below a record that moves has to find its unit again."""
+    level = list(refs)
+    while level:
+        below: list[Ref] = []
+        for ref in level:
+            condition = and_(record.c.migration == mig, record.c.parent_kind == ref.kind, record.c.parent_id == ref.id)
+            below += [
+                Ref(row.kind, row.id) for row in connection.execute(select(record.c.kind, record.c.id).where(condition))
+            ]
+            connection.execute(update(record).where(condition).values(unit=None, ord=None))
+        level = below
+
+
+def _mark_dependents(connection: Connection, mig: int, refs: Sequence[Ref]) -> None:
+    if any(ref.kind in SMALL for ref in refs):
+        mark_all_dirty(connection, mig)
+        return
+    for chunk in _chunks([str(ref) for ref in refs]):
+        lookers = select(need.c.unit).where(need.c.migration == mig, need.c.ref.in_(chunk))
+        connection.execute(update(unit).where(unit.c.migration == mig, unit.c.key.in_(lookers)).values(dirty=True))
+
+
+def _plant_roots(connection: Connection, mig: int) -> int:
+    """Roots become units, the oldest first, so that the oldest of those that are one gives the unit its name."""
+    rows = connection.execute(
+        select(record.c.kind, record.c.id, record.c.own, record.c.same_as, record.c.rank, record.c.newest)
+        .where(
+            record.c.migration == mig,
+            record.c.unit.is_(None),
+            record.c.parent_id.is_(None),
+            record.c.state.not_in(("gone", "failed")),
+        )
+        .order_by(record.c.kind, record.c.own)
+        .limit(CHUNK)
+    ).all()
+    if not rows:
+        return 0
+    wanted = sorted({key for row in rows for key in row.same_as.split("\n") if key})
+    known: dict[str, str] = {}
+    for chunk in _chunks(wanted):
+        found = connection.execute(
+            select(identity.c.key, identity.c.unit).where(identity.c.migration == mig, identity.c.key.in_(chunk))
+        )
+        known.update({row.key: row.unit for row in found})
+    placed, identities, units = [], [], {}
+    for row in rows:
+        keys = [key for key in row.same_as.split("\n") if key]
+        key = next((known[k] for k in keys if k in known), f"{row.kind}:{row.id}")
+        for name in keys:
+            if name not in known:
+                known[name] = key
+                identities.append({"migration": mig, "key": name, "unit": key})
+        units[key] = {"migration": mig, "key": key, "rank": row.rank, "newest": row.newest, "dirty": True}
+        placed.append({"k": row.kind, "i": row.id, "u": key, "o": f"0|{row.own}"})
+    upsert(connection, identity, identities, ("unit",))
+    upsert(connection, unit, list(units.values()), ("dirty",))
+    connection.execute(
+        update(record)
+        .where(record.c.migration == mig, record.c.kind == bindparam("k"), record.c.id == bindparam("i"))
+        .values(unit=bindparam("u"), ord=bindparam("o")),
+        placed,
+    )
+    return len(placed)
+
+
+def _attach_children(connection: Connection, mig: int) -> int:
+    parent = record.alias("parent")
+    link = and_(
+        parent.c.migration == mig,
+        parent.c.kind == record.c.parent_kind,
+        parent.c.id == record.c.parent_id,
+        parent.c.unit.is_not(None),
+    )
+    waiting = and_(record.c.migration == mig, record.c.unit.is_(None), record.c.parent_id.is_not(None))
+    touched = select(parent.c.unit).select_from(record.join(parent, link)).where(waiting)
+    connection.execute(update(unit).where(unit.c.migration == mig, unit.c.key.in_(touched)).values(dirty=True))
+    prefix = case((parent.c.parent_id.is_(None), literal("1")), else_=parent.c.ord)
+    place = select(prefix + literal("|") + record.c.own).where(link).scalar_subquery()
+    home = select(parent.c.unit).where(link).scalar_subquery()
+    # An orphan whose parent turned up is decided anew.
+    again = case((record.c.state == "failed", record.c.state), else_="staged")
+    result = connection.execute(
+        update(record)
+        .where(waiting, exists().where(link), record.c.state != "gone")
+        .values(unit=home, ord=place, fate=None, state=again)
+    )
+    return int(result.rowcount)
+
+
+def _chunks(items: Sequence[Any]) -> Iterable[Sequence[Any]]:
+    for start in range(0, len(items), CHUNK):
+        yield items[start : start + CHUNK]

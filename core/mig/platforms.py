@@ -1,0 +1,494 @@
+"""The one interface everything hangs on: what a platform plugin implements.
+
+The engine owns order, journal, budgets and retries; a plugin owns facts. `parse`, `map`, `place` and `render` are
+pure: they read no clock, no network, and of the journal only what they are handed.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NewType, Protocol, runtime_checkable
+
+from msgspec import Struct, field
+
+from mig.budgets import Budgets
+from mig.clock import Clock
+from mig.model import Kind, Record, Ref
+
+if TYPE_CHECKING:
+    import httpx
+
+# ---- what every platform is opened with ---------------------------------------------------------------------------
+
+
+class Access(Struct, frozen=True):
+    """How a platform may reach the world."""
+
+    clock: Clock
+    budgets: Budgets
+    """Declare the platform's buckets here when it is opened; the HTTP client spends from them."""
+    transport: httpx.AsyncBaseTransport | None = None  # type: ignore[name-defined, unused-ignore]  # httpx stays unimported
+    """None: the real network."""
+    meter: Counter[str] = field(default_factory=Counter)
+    """What was asked of the platform, by method; the HTTP client counts."""
+
+
+# ---- source: network at the rim, parse pure -----------------------------------------------------------------------
+
+
+class Raw(Struct, frozen=True):
+    """One native object, as the API gave it."""
+
+    resource: str
+    """Which of the source's resources: messages, customers ..."""
+    id: str
+    body: bytes
+    changed_at: datetime | None = None
+    gone: bool = False
+    """The source says that it was deleted; the body may be empty."""
+
+
+class Scope(Struct, frozen=True):
+    """What a run is about."""
+
+    kinds: frozenset[Kind] = frozenset()
+    """Empty: all the source has."""
+    since: datetime | None = None
+    until: datetime | None = None
+    filters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+class Partition(Struct, frozen=True, order=True):
+    """A part of the extraction that runs, resumes and is paced alone: ("messages", "archive")."""
+
+    resource: str
+    name: str = "all"
+
+
+class Page(Struct, frozen=True):
+    """What one request brought; committed together with the checkpoint."""
+
+    rows: Sequence[Raw]
+    checkpoint: bytes | None
+    """Opaque: where the partition goes on; handed back after a crash, and as the start of the next run's delta."""
+
+
+class Oddity(Struct, frozen=True):
+    """A warning kept on a record: read, but not as it should be."""
+
+    ref: Ref
+    field: str
+    why: str
+
+
+class Parsed(Struct, frozen=True):
+    """What one raw became."""
+
+    records: Sequence[Record]
+    warnings: Sequence[Oddity] = ()
+
+
+class Source(Protocol):
+    """A platform records are read from. Errors: `Refused`, `Paused`, `Unreadable` (one kind), `Unparseable` (parse)."""
+
+    async def identity(self) -> str:
+        """The organisation's id: it stands in every marker and binds the migration."""
+        ...
+
+    async def partitions(self, scope: Scope) -> Sequence[Partition]:
+        """What must be read for this scope; a narrow one reads by id, not the whole organisation."""
+        ...
+
+    def extract(self, part: Partition, scope: Scope, checkpoint: bytes | None) -> AsyncIterator[Page]:
+        """Pages of one partition, from the checkpoint on. A row may come twice; none may be left out.
+
+        Raises:
+            Unreadable: The endpoint refuses this key or does not exist; the run goes on without it.
+        """
+        ...
+
+    def parse(self, raw: Raw) -> Parsed:
+        """Pure: one raw becomes any number of records. Oddities are warnings, not errors.
+
+        Raises:
+            Unparseable: There is no record in it at all.
+        """
+        ...
+
+    async def fetch(self, refs: Sequence[Ref]) -> Mapping[Ref, Raw]:
+        """Read records by id; absent in the answer means gone at the source."""
+        ...
+
+    def ids(self, kind: Kind, scope: Scope) -> AsyncIterator[Sequence[tuple[str, datetime | None]]]:
+        """Every id the source has of a kind, with its time of change: for the census and for deletions."""
+        ...
+
+
+@runtime_checkable
+class HasFiles(Protocol):
+    """The source can give the bytes of attachments."""
+
+    def open_file(self, record: Record) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """The bytes of an attachment, by a fresh address each time."""
+        ...
+
+
+# ---- mapper: pure in (record, what it looked up) ------------------------------------------------------------------
+
+
+class Lookup(Protocol):
+    """Any staged record but messages, notes and files. What was asked enters the digest of the record being mapped."""
+
+    def __call__(self, ref: Ref) -> Record | None:
+        """The record, or None when it is not staged."""
+        ...
+
+    def all(self, kind: Kind) -> Sequence[Record]:
+        """Every record of a small kind: agent, tag, team, queue, attribute."""
+        ...
+
+
+class Fate(enum.StrEnum):
+    """What becomes of a record."""
+
+    LOAD = "load"
+    ARCHIVE = "archive"
+    SKIP = "skip"
+
+
+class Loss(Struct, frozen=True):
+    """What the target cannot hold of a record."""
+
+    field: str
+    outcome: str
+    """changed, moved, archived or dropped."""
+    why: str
+
+
+class Decision(Struct, frozen=True):
+    """What a mapper says of a record."""
+
+    fate: Fate
+    record: Record
+    """The record as the target shall get it."""
+    why: str = ""
+    losses: Sequence[Loss] = ()
+
+
+class Mapper(Protocol):
+    """One link of the chain over neutral records."""
+
+    def map(self, record: Record, look: Lookup) -> Decision | None:
+        """Decide, or return None and leave it to the next in the chain."""
+        ...
+
+
+# ---- target: a unit (thread, person, article) is rendered whole into operations ------------------------------------
+
+UnitKey = NewType("UnitKey", str)
+"""`<kind>:<id>` of its oldest root; given at staging."""
+
+
+class Place(Struct, frozen=True):
+    """Under what a record stands on the target, and where in it."""
+
+    parent: Ref | None
+    """None: a root. A file names its message, a message its conversation; the engine follows to the top."""
+    order: tuple[int, int, str]
+    """Milliseconds, rank, id: the engine sorts by the orders along the way."""
+    same_as: frozenset[str] = frozenset()
+    """Roots that share one of these ("email:a@b") are one unit, the oldest first."""
+
+
+class Unit(Struct, frozen=True):
+    """What is rendered, delivered, counted and read back whole."""
+
+    key: UnitKey
+    records: Sequence[Record]
+    """In order, its root or roots first; only those whose fate is load."""
+    origin: str = ""
+    """`<source platform>:<organisation id>`: stands in every marker."""
+
+
+class Effect(enum.StrEnum):
+    """What sending an operation twice does."""
+
+    CREATE = "create"
+    """Twice is two: after an unclear answer ask `find` first. Without a marker: start anew, never adopt a guess."""
+    PUT = "put"
+    """Twice is one: let a late one land, say it again."""
+    FREE = "free"
+    """Twice is harmless waste (an upload nobody refers to)."""
+
+
+class FromReceipt(Struct, frozen=True, tag=True):
+    """What an operation's receipt says; filled in when sending, so that render stays pure."""
+
+    op: str
+    of: Ref | None = None
+    """Any record: the engine goes to the unit it is in, also when merged into another. None: this unit."""
+    value: str = "id"
+    default: str | None = None
+    required: bool = True
+
+
+class File(Struct, frozen=True, tag=True):
+    """Bytes of an attachment: the engine opens the source, spools with limits, hands a path."""
+
+    ref: Ref
+
+
+Body = Mapping[str, object]
+"""JSON, in which FromReceipt and File may stand anywhere."""
+
+
+class Operation(Struct, frozen=True, kw_only=True):
+    """One request to make."""
+
+    name: str
+    """Stable inside its unit: birth, meta, message/65f1/part/2, state."""
+    verb: str
+    """The target's own word for the request."""
+    effect: Effect
+    body: Body
+    carries: tuple[Ref, ...] = ()
+    """A record is loaded when every operation that carries it is done."""
+    marker: str | None = None
+    """Made of (platform, organisation, kind, id, part), never of the journal: what makes it recognisable there."""
+    phase: int = 0
+    """FromReceipt points to earlier phases, or earlier in the unit: link cycles dissolve."""
+    tail: bool = False
+    """State, read mark: due again, durably, whenever anything in the unit is claimed."""
+    after: tuple[Ref, ...] = ()
+    """Records whose units are delivered before this one starts, though no value of theirs is needed."""
+    cost: tuple[tuple[str, int], ...] = (("requests", 1),)
+    """Names of budgets and how much of each."""
+
+
+class Declined(Struct, frozen=True):
+    """A record of the unit without an operation of its own, which only its neighbours show."""
+
+    ref: Ref
+    fate: Fate | None
+    """LOAD: it lives in others (a tag in the segments of its threads); None: it waits (files are off)."""
+    why: str
+
+
+class Rendered(Struct, frozen=True):
+    """What a unit becomes. Every record of it is carried or declined; anything else is a bug and quarantined."""
+
+    operations: Sequence[Operation]
+    declined: Sequence[Declined] = ()
+    losses: Sequence[tuple[Ref, Loss]] = ()
+
+
+class Origin(enum.StrEnum):
+    """Who made what a receipt names; only CREATED is ever undone."""
+
+    CREATED = "created"
+    ADOPTED = "adopted"
+    UNSURE = "unsure"
+
+
+class Receipt(Struct, frozen=True):
+    """Proof that an operation took effect, and what it answered."""
+
+    values: Mapping[str, str] = field(default_factory=dict)
+    origin: Origin = Origin.CREATED
+    before: bytes | None = None
+    """What stood there before, where that must be put back by an undo."""
+    written: Mapping[str, str] = field(default_factory=dict)
+    """Digest per field of what we wrote last: it tells somebody's later edit from ours."""
+
+
+class Call(Struct, frozen=True):
+    """An operation with everything filled in."""
+
+    unit: UnitKey
+    op: Operation
+    body: Body
+    files: Mapping[Ref, Path] = field(default_factory=dict)
+
+
+class Keep(Struct, frozen=True):
+    """What becomes of one field: render obeys it, verify compares by it, docs and the loss ledger print it."""
+
+    how: str
+    """exact | normal:<name> | moved:<place> | lost."""
+    note: str = ""
+
+
+class Capabilities(Struct, frozen=True):
+    """What THIS workspace and plan can hold, learnt at open."""
+
+    keeps: Mapping[tuple[Kind, str], Keep]
+    read_lag_s: float
+    """How long a read may lag behind a write."""
+    request_life_s: float
+    """How long after it was sent a request may still take effect: "absent" counts only after life + lag."""
+
+
+class Present(Struct, frozen=True):
+    """A unit as it stands on the target; its sources are the marks found there, no journal needed."""
+
+    target_id: str
+    sources: Sequence[Ref]
+    ours: bool
+    doubled: bool
+    records: Sequence[Record]
+
+
+class Target(Protocol):
+    """A platform records are written to. Errors of `send`: NotApplied | Rejected | Unclear | Paused | Refused."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this workspace can hold."""
+        ...
+
+    async def identity(self) -> str:
+        """The workspace's id: binds the migration."""
+        ...
+
+    async def prepare(self) -> None:
+        """Called once before the first write of a run.
+
+        Raises:
+            Refused: The workspace is not safe to write to (something would mail a real customer).
+        """
+        ...
+
+    def place(self, record: Record) -> Place:
+        """Pure: under what this record stands, where in it."""
+        ...
+
+    def render(self, unit: Unit, look: Lookup) -> Rendered:
+        """Pure: the whole list of operations that make this unit."""
+        ...
+
+    async def send(self, calls: Sequence[Call]) -> Sequence[Receipt]:
+        """ONE request, or the few that a single operation needs; one receipt per call."""
+        ...
+
+    async def find(self, calls: Sequence[Call]) -> Mapping[tuple[UnitKey, str], Receipt]:
+        """Ask whether doubtful CREATEs took effect: one read for many. A name left out is a clear no."""
+        ...
+
+    async def read(self, key: UnitKey, receipts: Mapping[str, Receipt]) -> Present | None:
+        """A unit back as neutral records; None when it is not there."""
+        ...
+
+
+@runtime_checkable
+class CanWalk(Protocol):
+    """The target can list what is there."""
+
+    def walk(self, kind: Kind) -> AsyncIterator[Sequence[Present]]:
+        """Everything of a kind on the target: ours, doubled, and what is not ours."""
+        ...
+
+
+@runtime_checkable
+class CanRevise(Protocol):
+    """The target can change what stands there already."""
+
+    async def revise(self, call: Call, old: Receipt) -> Receipt:
+        """The same operation with another body; somebody else's later edits are left alone."""
+        ...
+
+
+@runtime_checkable
+class CanConclude(Protocol):
+    """The target has something to say at the end of a run."""
+
+    async def conclude(self) -> Sequence[str]:
+        """Called once after the last write: what the person should know."""
+        ...
+
+
+@runtime_checkable
+class CanUndo(Protocol):
+    """The target can take back what we created."""
+
+    async def undo(self, name: str, verb: str, old: Receipt) -> bool:
+        """Remove it; True also when it is gone already. False: a human was here, it is left alone."""
+        ...
+
+
+# ---- what the hooks register ---------------------------------------------------------------------------------------
+
+
+class SourceSpec(Struct, frozen=True):
+    """A source platform."""
+
+    name: str
+    settings: type
+    """A `mig.settings.Settings` Struct."""
+    open: Callable[[Any, Access], AbstractAsyncContextManager[Source]]
+    kinds: Mapping[Kind, type[Record]]
+    resources: Mapping[str, Kind]
+    """Resource -> kind: where a raw that cannot be parsed is counted."""
+
+
+class TargetSpec(Struct, frozen=True):
+    """A target platform."""
+
+    name: str
+    settings: type
+    open: Callable[[Any, Access], AbstractAsyncContextManager[Target]]
+    keeps: Mapping[tuple[Kind, str], Keep] = field(default_factory=dict)
+    """What docs print; a workspace may narrow it (Capabilities)."""
+    normals: Mapping[str, Callable[[object], object]] = field(default_factory=dict)
+    """The functions named by "normal:<name>" in keeps; pure."""
+
+
+class MapperSpec(Struct, frozen=True):
+    """A mapper and where it stands in the chain."""
+
+    source: str | None
+    """None: any source."""
+    target: str | None
+    mapper: Callable[[Any], Mapper]
+    """Makes the mapper from the target's settings."""
+    front: int = 0
+    """Higher stands in front."""
+
+
+class SandboxOptions(Struct, frozen=True, kw_only=True):
+    """What `mig sandbox NAME` was asked for."""
+
+    port: int = 0
+    dataset: Path | None = None
+    """A JSON Lines file (.gz too) to serve."""
+    generate: int | None = None
+    """Make an organisation of this many customers instead."""
+    seed: int = 0
+    faults: str = ""
+    limits: str = ""
+    operators: Path | None = None
+    """People who already work in a target's workspace."""
+    switches: Mapping[str, str] = field(default_factory=dict)
+    """What is unknown about the real platform, chosen: the sandbox documents its own."""
+
+
+class RunningSandbox(Struct, frozen=True):
+    """A sandbox that serves."""
+
+    url: str
+    """Its base, without a slash at the end."""
+    environment: Mapping[str, str]
+    """The settings by which mig reaches it."""
+    control: Any = None
+    """The sandbox object itself, for tests in the same process."""
+
+
+class SandboxSpec(Struct, frozen=True):
+    """A local stand-in of a platform."""
+
+    name: str
+    serve: Callable[[SandboxOptions], AbstractAsyncContextManager[RunningSandbox]]

@@ -1,0 +1,40 @@
+"""Crisp for mig: a target, its default mapping, and a sandbox."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import mig
+from mig_crisp.keeps import KEEPS, NORMALS
+from mig_crisp.mapping import CrispMapper
+from mig_crisp.settings import CrispSettings
+
+if TYPE_CHECKING:
+    from mig_crisp.target import CrispTarget
+
+
+@asynccontextmanager
+async def _open(settings: CrispSettings, access: mig.Access) -> AsyncIterator[CrispTarget]:
+    from mig_crisp.target import open_target  # httpx only when a workspace is opened
+
+    async with open_target(settings, access) as target:
+        yield target
+
+
+@mig.hookimpl
+def mig_targets(register: Callable[[mig.TargetSpec], None]) -> None:
+    register(mig.TargetSpec("crisp", CrispSettings, _open, KEEPS, NORMALS))
+
+
+@mig.hookimpl
+def mig_mappers(register: Callable[[mig.MapperSpec], None]) -> None:
+    register(mig.MapperSpec(None, "crisp", CrispMapper))
+
+
+@mig.hookimpl
+def mig_sandboxes(register: Callable[[mig.SandboxSpec], None]) -> None:
+    from mig_crisp.sandbox import spec
+
+    register(spec)

@@ -1,0 +1,147 @@
+"""Custom attributes as flat data: keys that never collide, values Crisp accepts, and what has no place."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from mig import ATTRIBUTE, AttributeDefinition, Kind, Lookup, Loss
+from mig_crisp.text import MAX_KEY, clean, hashed, own_slug, slug
+
+Value = str | int | float | bool
+#: The keys mig writes itself (docs/api/crisp.md, section 11).
+RESERVED_CONVERSATION = frozenset(
+    (
+        *("source", "source_id", "source_number", "source_created_at", "source_updated_at", "source_status"),
+        *("source_channel", "source_priority", "source_team", "source_queue", "source_assignee"),
+        *("source_snooze_until", "source_external_id", "csat_score", "csat_rating", "csat_comment"),
+    )
+)
+RESERVED_PEOPLE = frozenset(
+    (
+        *("source", "source_id", "source_ids", "source_created_at", "external_ids", "other_emails", "other_phones"),
+        *("other_urls", "other_addresses", "handles", "birthday", "language", "time_zone", "company_external_id"),
+    )
+)
+RESERVED_MESSAGE = frozenset(("source", "source_id", "source_part", "source_parts", "source_files", "source_subject"))
+_SAFE = 2**53
+
+
+class Keys:
+    """The keys of one kind's custom attributes, made from their definitions.
+
+    Args:
+        look: Knows the definitions.
+        kind: Whose attributes.
+        reserved: Keys that are taken.
+    """
+
+    def __init__(self, look: Lookup, kind: Kind, reserved: frozenset[str]) -> None:
+        labels = {
+            record.name: record.label
+            for record in look.all(ATTRIBUTE)
+            if isinstance(record, AttributeDefinition) and record.of == kind
+        }
+        wanted = {name: slug(label) or own_slug(name) for name, label in labels.items()}
+        count = Counter(wanted.values())
+        self._reserved = reserved
+        self._keys = {
+            name: hashed(key, name) if count[key] > 1 or self._taken(key) else key for name, key in wanted.items()
+        }
+        self._used = set(self._keys.values())
+
+    def of(self, name: str) -> str:
+        """The key of an attribute, declared or not."""
+        if name in self._keys:
+            return self._keys[name]
+        key = own_slug(name)
+        return hashed(key, name) if self._taken(key) or key in self._used else key
+
+    def _taken(self, key: str) -> bool:
+        numbered, _, number = key.rpartition("_")
+        return len(key) > MAX_KEY or key in self._reserved or (number.isdigit() and numbered in self._reserved)
+
+
+def flatten(custom: Mapping[str, Any], keys: Keys, limit: int) -> tuple[dict[str, Value], list[Loss]]:
+    """Custom attributes as a flat map.
+
+    Args:
+        custom: As the source has them: nested, listed, null.
+        keys: Gives each attribute its key.
+        limit: Characters of a value.
+
+    Returns:
+        The map, and what has no place in it, named by the attribute.
+    """
+    data: dict[str, Value] = {}
+    losses: list[Loss] = []
+    for name in sorted(custom):
+        for path, value in _leaves(custom[name]):
+            key = keys.of(name)
+            if path:
+                key = "_".join((key, *path))
+            if len(key) > MAX_KEY or (path and key in data):
+                key = hashed(key, ".".join((name, *path)))
+            field = f"custom.{name}"
+            if isinstance(value, str) and is_masked(value):
+                losses.append(Loss(field, "dropped", "the source masks it: the key may not read sensitive attributes"))
+            elif isinstance(value, str) and len(value) > limit:
+                losses.append(Loss(field, "archived", f"longer than {limit} characters"))
+            else:
+                data[key] = value
+                if isinstance(value, str) and not isinstance(custom[name], str):
+                    losses.append(Loss(field, "changed", "written as text"))
+    return data, losses
+
+
+def is_masked(value: str) -> bool:
+    """Whether a value is the source's mask of a sensitive one."""
+    return len(value) >= 4 and set(value) == {"*"}
+
+
+def numbered(key: str, values: Iterable[str], limit: int) -> dict[str, Value]:
+    """A list as text under one key; where it is too long it goes on under `<key>_2`, `<key>_3` ..."""
+    chunks: list[str] = []
+    for value in values:
+        value = value[:limit]
+        if chunks and len(chunks[-1]) + 1 + len(value) <= limit:
+            chunks[-1] += "," + value
+        else:
+            chunks.append(value)
+    return {key if n == 1 else f"{key}_{n}": chunk for n, chunk in enumerate(chunks, 1)}
+
+
+def _leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Value]]:
+    if value is None:
+        return
+    if isinstance(value, Mapping):
+        for key in sorted(value):
+            yield from _leaves(value[key], (*path, own_slug(str(key))))
+    elif isinstance(value, list):
+        plain = [item for item in value if item is not None]
+        if any(isinstance(item, Mapping | list) for item in plain):
+            for index, item in enumerate(plain):
+                yield from _leaves(item, (*path, str(index)))
+        elif plain:
+            yield path, ", ".join(_text(item) for item in plain)
+    else:
+        yield path, _plain(value)
+
+
+def _plain(value: Any) -> Value:
+    if isinstance(value, str):
+        return clean(value)
+    unsafe = isinstance(value, int) and not isinstance(value, bool) and abs(value) >= _SAFE
+    if unsafe or (isinstance(value, float) and not math.isfinite(value)):
+        return str(value)  # a JavaScript number could not hold it
+    if isinstance(value, bool | int | float):
+        return value
+    return str(value)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return clean(str(value))

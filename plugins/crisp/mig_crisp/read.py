@@ -1,0 +1,192 @@
+"""Reading a unit back as neutral records, by the marks it carries: no journal needed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from mig import (
+    CONTACT,
+    CONVERSATION,
+    TAG,
+    Address,
+    Contact,
+    Conversation,
+    Kind,
+    Message,
+    Note,
+    Present,
+    Receipt,
+    Record,
+    Ref,
+    UnitKey,
+    from_epoch_ms,
+)
+from mig_crisp.client import CrispClient
+from mig_crisp.data import RESERVED_CONVERSATION, RESERVED_MESSAGE, RESERVED_PEOPLE
+from mig_crisp.marks import born_from
+from mig_crisp.render_thread import REDACTED, STATES
+from mig_crisp.text import joined
+
+_STATUS = {state: status for status, state in STATES.items()}
+_URN = "urn:mig:"
+
+
+class Reader:
+    """Reads profiles and conversations.
+
+    Args:
+        client: Talks to the workspace.
+    """
+
+    def __init__(self, client: CrispClient) -> None:
+        self._client = client
+
+    async def read(self, key: UnitKey, receipts: Mapping[str, Receipt]) -> Present | None:
+        """A unit by what its operations answered; None when it is not there."""
+        if "profile" in receipts:
+            return await self._profile(receipts["profile"].values["id"])
+        if "birth" in receipts:
+            return await self._thread(receipts["birth"].values["id"])
+        return None
+
+    async def _profile(self, people_id: str) -> Present | None:
+        profile = await self._client.get(f"/people/profile/{people_id}")
+        if not isinstance(profile, dict):
+            return None
+        found = await self._client.get(f"/people/data/{people_id}")
+        data = found.get("data") or {} if isinstance(found, dict) else {}
+        contact = contact_of(profile, data)
+        ids = _listed(data, "source_ids") or [contact.ref.id]
+        ours = born_from(str(profile.get("notepad") or "")) is not None
+        return Present(people_id, [Ref(CONTACT, name) for name in ids], ours, False, [contact])
+
+    async def _thread(self, session: str) -> Present | None:
+        conversation = await self._client.get(f"/conversation/{session}")
+        if not isinstance(conversation, dict):
+            return None
+        rows = await self._messages(session)
+        root = conversation_of(conversation)
+        records: list[Record] = [root, *messages_of(rows, root.ref)]
+        prints = [row.get("fingerprint") for row in rows]
+        doubled = len(set(prints)) < len(prints)
+        return Present(session, [record.ref for record in records], bool(root.ref.id), doubled, records)
+
+    async def _messages(self, session: str) -> list[dict[str, Any]]:
+        """All pages, oldest first, each message once for each time it stands there."""
+        rows: list[dict[str, Any]] = []
+        before: int | None = None
+        while True:
+            query = {"timestamp_before": before} if before is not None else None
+            page = await self._client.get(f"/conversation/{session}/messages", query) or []
+            known = {(row["fingerprint"], row["timestamp"]) for row in rows}
+            fresh = [row for row in page if (row["fingerprint"], row["timestamp"]) not in known]
+            if not fresh:
+                return rows
+            rows = [*fresh, *rows]
+            earliest = min(int(row["timestamp"]) for row in fresh)
+            # One more than the earliest: equal times may straddle the page, and the mark itself may be left out.
+            before = earliest + 1 if before != earliest + 1 else earliest
+
+
+def contact_of(profile: Mapping[str, Any], data: Mapping[str, Any]) -> Contact:
+    """A profile and its people data as a contact."""
+    person = profile.get("person") or {}
+    custom = {key: value for key, value in data.items() if not _reserved(key, RESERVED_PEOPLE)}
+    return Contact(
+        ref=Ref(CONTACT, str(data.get("source_id") or "")),
+        name=str(person.get("nickname") or ""),
+        emails=[Address(value=v) for v in (str(profile.get("email") or ""), *_listed(data, "other_emails"))],
+        phones=[Address(value=v) for v in (str(person.get("phone") or ""), *_listed(data, "other_phones")) if v],
+        urls=[Address(value=v) for v in (str(person.get("website") or ""), *_listed(data, "other_urls")) if v],
+        tags=[Ref(TAG, name) for name in profile.get("segments") or []],
+        avatar=str(person.get("avatar") or ""),
+        gender=str(person.get("gender") or ""),
+        locale=str(data.get("language") or ""),
+        time_zone=str(data.get("time_zone") or ""),
+        birthday=_when(data.get("birthday")),
+        last_active_at=from_epoch_ms(int(profile["active"])) if profile.get("active") else None,
+        custom={key: value for key, value in custom.items() if not key.startswith("company_")},
+    )
+
+
+def conversation_of(conversation: Mapping[str, Any]) -> Conversation:
+    """A conversation object as a conversation."""
+    meta = conversation.get("meta") or {}
+    data = meta.get("data") or {}
+    segments = list(meta.get("segments") or [])
+    return Conversation(
+        ref=Ref(CONVERSATION, str(data.get("source_id") or "")),
+        title=str(meta.get("subject") or ""),
+        status=_STATUS.get(str(conversation.get("state")), ""),
+        channels=[name for name in str(data.get("source_channel") or "").split(", ") if name],
+        priority=data.get("source_priority"),
+        tags=[Ref(TAG, name) for name in segments],
+        external_id=str(data.get("source_external_id") or ""),
+        created_at=_when(data.get("source_created_at")),
+        snoozed_until=_when(data.get("source_snooze_until")),
+        custom={key: value for key, value in data.items() if not _reserved(key, RESERVED_CONVERSATION)},
+    )
+
+
+def messages_of(rows: Sequence[Mapping[str, Any]], conversation: Ref) -> list[Record]:
+    """Messages and notes put together from their parts, in the order they stand."""
+    parts: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        source = str((row.get("properties") or {}).get("source_id") or "")
+        if source.startswith(("message/", "note/")):
+            parts.setdefault(source, []).append(row)
+    return [_record(Ref.parse(source), rows, conversation) for source, rows in parts.items()]
+
+
+def _record(ref: Ref, rows: list[Mapping[str, Any]], conversation: Ref) -> Record:
+    said = [row for row in rows if (row.get("properties") or {}).get("source_part") != 0]
+    first = said[0] if said else rows[0]
+    properties = first.get("properties") or {}
+    text = joined([str(row["content"]) for row in said])
+    files = int(properties.get("source_files") or 0)
+    if files:
+        lines = text.split("\n")
+        text = "\n".join(lines[:-files])
+    when = from_epoch_ms(int(first["timestamp"]))
+    if ref.kind == Kind("note"):
+        return Note(ref=ref, conversation=conversation, written_at=when, text=text)
+    return Message(
+        ref=ref,
+        conversation=conversation,
+        sent_at=when,
+        side="in" if first["from"] == "user" else "out",
+        channel=_channel(str(first["origin"])),
+        text=text,
+        subject=str(properties.get("source_subject") or ""),
+        automated=bool(first.get("automated")),
+        redacted=any(row["content"] == REDACTED for row in rows),
+        custom={key: value for key, value in properties.items() if key not in RESERVED_MESSAGE},
+    )
+
+
+def _channel(origin: str) -> str:
+    return origin.removeprefix(_URN).removesuffix(":0") if origin.startswith(_URN) else origin
+
+
+def _reserved(key: str, reserved: frozenset[str]) -> bool:
+    base, _, number = key.rpartition("_")
+    return key in reserved or (number.isdigit() and base in reserved)
+
+
+def _listed(data: Mapping[str, Any], key: str) -> list[str]:
+    """A list written by `numbered`."""
+    values: list[str] = []
+    number = 1
+    while (text := data.get(key if number == 1 else f"{key}_{number}")) is not None:
+        values += str(text).split(",")
+        number += 1
+    return values
+
+
+def _when(text: object) -> datetime | None:
+    if not isinstance(text, str) or not text:
+        return None
+    found = datetime.fromisoformat(text)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

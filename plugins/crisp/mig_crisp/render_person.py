@@ -1,0 +1,227 @@
+"""A contact, or several that share an e-mail, as one profile with its people data and notepad."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mig import (
+    COMPANY,
+    Address,
+    Company,
+    Contact,
+    Declined,
+    Effect,
+    Fate,
+    FromReceipt,
+    Lookup,
+    Loss,
+    Note,
+    Operation,
+    Ref,
+    Rendered,
+    Unit,
+)
+from mig_crisp.data import RESERVED_PEOPLE, Keys, Value, flatten, numbered
+from mig_crisp.mapping import PLACEHOLDER
+from mig_crisp.marks import birth_line
+from mig_crisp.office import Office
+from mig_crisp.settings import CrispSettings
+from mig_crisp.text import clean
+
+REQUEST = (("crisp.requests", 1),)
+
+
+def render_person(unit: Unit, look: Lookup, settings: CrispSettings, office: Office) -> Rendered:
+    """Profile, people data, and where the address is made up, the refusal of mail."""
+    contacts = [record for record in unit.records if isinstance(record, Contact)]
+    notes = [record for record in unit.records if isinstance(record, Note)]
+    if not contacts:
+        return Rendered((), [Declined(note.ref, Fate.ARCHIVE, "its contact is not moved") for note in notes])
+    first = contacts[0]
+    refs = tuple(contact.ref for contact in contacts)
+    mark = birth_line(unit.origin, first.ref)
+    notepad, kept, late = _notepad(notes, look, mark, settings.max_notepad)
+    email = first.emails[0].value if first.emails else f"{unit.origin.partition(':')[0]}-{first.ref.id}@{PLACEHOLDER}"
+    data, losses = people_data(contacts, look, settings, unit.origin)
+    operations = [
+        Operation(
+            name="profile",
+            verb="people.create",
+            effect=Effect.CREATE,
+            body={"profile": _profile(contacts, email, look, notepad)},
+            carries=(*refs, *kept),
+            marker=mark,
+            cost=REQUEST,
+        ),
+        Operation(
+            name="data",
+            verb="people.data",
+            effect=Effect.PUT,
+            body={"people_id": FromReceipt("profile"), "data": data},
+            carries=refs,
+            cost=REQUEST,
+        ),
+    ]
+    if not first.emails:
+        operations.append(
+            Operation(
+                name="subscription",
+                verb="people.subscription",
+                effect=Effect.PUT,
+                body={"people_id": FromReceipt("profile"), "email": False},
+                carries=refs,
+                cost=REQUEST,
+            )
+        )
+    declined = [Declined(ref, Fate.ARCHIVE, "the contact's notepad is full") for ref in late]
+    return Rendered(operations, declined, [(first.ref, loss) for loss in losses])
+
+
+def _profile(contacts: Sequence[Contact], email: str, look: Lookup, notepad: str) -> dict[str, Any]:
+    first = contacts[0]
+    name = next((contact.name for contact in contacts if contact.name), "") or email.partition("@")[0]
+    person: dict[str, Any] = {"nickname": name}
+    phones = _values([contact.phones for contact in contacts])
+    urls = _values([contact.urls for contact in contacts])
+    place = next((place for contact in contacts for place in contact.places), None)
+    for key, value in (
+        ("avatar", next((c.avatar for c in contacts if c.avatar), "")),
+        ("gender", next((c.gender for c in contacts if c.gender), "")),
+        ("phone", phones[0] if phones else ""),
+        ("website", urls[0] if urls else ""),
+        ("address", address_line(place) if place else ""),
+    ):
+        if value:
+            person[key] = clean(value)
+    locale = next((c.locale for c in contacts if c.locale), "")
+    if locale:
+        person["locales"] = [clean(locale)[:2].lower()]
+    profile: dict[str, Any] = {"email": email, "person": person, "notepad": notepad}
+    company = _company(contacts, look)
+    if company:
+        profile["company"] = company
+    segments = list(dict.fromkeys(ref.id for contact in contacts for ref in contact.tags))
+    if segments:
+        profile["segments"] = segments
+    if first.last_active_at is not None:
+        profile["active"] = int(first.last_active_at.timestamp() * 1000)
+    return profile
+
+
+def people_data(
+    contacts: Sequence[Contact], look: Lookup, settings: CrispSettings, origin: str
+) -> tuple[dict[str, Value], list[Loss]]:
+    """What a profile has no field for: ids, second addresses, custom attributes; the oldest contact wins."""
+    data: dict[str, Value] = {}
+    for contact in reversed(contacts):
+        data |= contact.custom
+    first, limit = contacts[0], settings.max_value
+    company, losses = _company_data(contacts, look, limit)
+    data |= company
+    ids = sorted(contact.ref.id for contact in contacts)
+    emails = _values([contact.emails for contact in contacts])[1:]
+    phones = _values([contact.phones for contact in contacts])[1:]
+    handles = [
+        f"{handle.network}:{handle.name or handle.id or handle.url}"
+        for contact in contacts
+        for handle in contact.handles
+    ]
+    places = [address_line(place) for contact in contacts for place in contact.places][1:]
+    data |= {"source": origin, "source_id": first.ref.id}
+    data |= numbered("source_ids", ids, limit)
+    for key, values in (
+        ("other_emails", [email for email in emails if email.lower() != first.emails[0].value.lower()]),
+        ("other_phones", phones),
+        ("other_urls", _values([contact.urls for contact in contacts])[1:]),
+        ("other_addresses", places),
+        ("external_ids", [text for contact in contacts for text in contact.external_ids]),
+        ("handles", handles),
+    ):
+        data |= numbered(key, dict.fromkeys(clean(value) for value in values if value), limit)
+    for key, text in (
+        ("source_created_at", first.created_at.isoformat() if first.created_at else ""),
+        ("birthday", first.birthday.date().isoformat() if first.birthday else ""),
+        ("language", first.locale),
+        ("time_zone", first.time_zone),
+    ):
+        if text:
+            data[key] = clean(text)[:limit]
+    return data, losses
+
+
+def address_line(place: Any) -> str:
+    """A postal address on one line."""
+    city = " ".join(filter(None, (place.postcode, place.city)))
+    return ", ".join(filter(None, (place.name, place.street, city, place.region, place.country)))
+
+
+def note_line(note: Note, look: Lookup) -> str:
+    """A note as it stands in a notepad: dated, signed, marked by its id."""
+    author = look(note.author) if note.author is not None else None
+    name = clean(getattr(author, "name", "")).strip() or "unknown"
+    when = note.written_at.isoformat(timespec="milliseconds") if note.written_at else "undated"
+    return f"{when} {name} ({note.ref.id}):\n{note.text.strip()}"
+
+
+def _notepad(notes: Sequence[Note], look: Lookup, mark: str, limit: int) -> tuple[str, list[Ref], list[Ref]]:
+    """The notepad's text, the notes in it, and those that found no room."""
+    blocks: list[str] = []
+    kept: list[Ref] = []
+    late: list[Ref] = []
+    room = limit - len(mark) - 2
+    for note in notes:
+        block = note_line(note, look)
+        if len(block) + 2 <= room:
+            blocks.append(block)
+            kept.append(note.ref)
+            room -= len(block) + 2
+        else:
+            late.append(note.ref)
+    return "\n\n".join((*blocks, mark)), kept, late
+
+
+def _company(contacts: Sequence[Contact], look: Lookup) -> dict[str, Any]:
+    company = _employer(contacts, look)
+    name = clean(company.name if company else next((c.company_name for c in contacts if c.company_name), "")).strip()
+    if not name:
+        return {}
+    block: dict[str, Any] = {"name": name}
+    if company is None:
+        return block
+    if company.domains:
+        block["domain"] = company.domains[0]
+    if company.urls:
+        block["url"] = company.urls[0].value
+    if company.phones:
+        block["phones"] = [address.value for address in company.phones]
+    if company.emails:
+        block["emails"] = [address.value for address in company.emails]
+    if company.employees is not None:
+        block["metrics"] = {"employees": company.employees}
+    return block
+
+
+def _company_data(contacts: Sequence[Contact], look: Lookup, limit: int) -> tuple[Mapping[str, Value], list[Loss]]:
+    """What the company block has no field for, under `company_...`."""
+    company = _employer(contacts, look)
+    if company is None:
+        return {}, []
+    custom, losses = flatten(company.custom, Keys(look, COMPANY, RESERVED_PEOPLE), limit)
+    data: dict[str, Value] = {f"company_{key}"[:64]: value for key, value in custom.items()}
+    if company.external_id:
+        data["company_external_id"] = clean(company.external_id)[:limit]
+    return data, losses
+
+
+def _employer(contacts: Sequence[Contact], look: Lookup) -> Company | None:
+    for contact in contacts:
+        company = look(contact.company) if contact.company is not None else None
+        if isinstance(company, Company):
+            return company
+    return None
+
+
+def _values(lists: Sequence[Sequence[Address]]) -> list[str]:
+    """The values of several address lists, each once, in order."""
+    return list(dict.fromkeys(address.value for addresses in lists for address in addresses if address.value))

@@ -1,0 +1,419 @@
+"""A conversation as the requests that make it: birth, metas, messages in order, read mark, routing, state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from mig import (
+    Agent,
+    Attachment,
+    Contact,
+    Conversation,
+    Declined,
+    Effect,
+    Fate,
+    FromReceipt,
+    Lookup,
+    Loss,
+    Message,
+    Note,
+    Operation,
+    Queue,
+    Record,
+    Ref,
+    Rendered,
+    Team,
+    Unit,
+    epoch_ms,
+)
+from mig_crisp.data import Value
+from mig_crisp.mapping import is_email
+from mig_crisp.marks import fingerprint, marker
+from mig_crisp.office import Office
+from mig_crisp.render_person import REQUEST, note_line
+from mig_crisp.settings import CrispSettings
+from mig_crisp.text import clean, escape, parts, slug
+
+STATES = {"open": "unresolved", "snoozed": "pending", "done": "resolved"}
+SESSION = FromReceipt("birth")
+REDACTED = "[A part of this message was redacted at the source.]"
+OPENING = "[This conversation began with a message from the team.]"
+FILES_OFF = "files are off: its line ends its message's text"
+
+
+class ThreadRenderer:
+    """Renders one thread.
+
+    Args:
+        unit: The conversation, its messages, notes and attachments.
+        look: Everything else.
+        settings: The target's.
+        office: Operators and inboxes.
+    """
+
+    def __init__(self, unit: Unit, look: Lookup, settings: CrispSettings, office: Office) -> None:
+        self._unit = unit
+        self._look = look
+        self._settings = settings
+        self._office = office
+        self._files: dict[Ref, list[Attachment]] = {}
+        self._declined: list[Declined] = []
+        self._losses: list[tuple[Ref, Loss]] = []
+        self._prints: set[int] = set()
+
+    def render(self) -> Rendered:
+        """The whole thread, or why there is nothing to write."""
+        conversation = self._unit.records[0]
+        if not isinstance(conversation, Conversation):
+            why = "its conversation is not moved"
+            return Rendered((), [Declined(record.ref, Fate.ARCHIVE, why) for record in self._unit.records])
+        for record in self._unit.records:
+            if isinstance(record, Attachment) and record.parent is not None:
+                self._files.setdefault(record.parent, []).append(record)
+                self._declined.append(Declined(record.ref, None, FILES_OFF))
+        contact = self._look(conversation.contact) if conversation.contact is not None else None
+        person = contact if isinstance(contact, Contact) else None
+        rows, notepad = self._rows(conversation, person)
+        if not rows:
+            return self._nothing(conversation, notepad)
+        head = [self._birth(conversation, person), self._meta(conversation, person)]
+        if self._is_hidden(rows) and self._settings.outbound_only == "note_from_user" and self._office.has_notes:
+            head.append(self._opening(conversation, rows[0]))
+        tail = self._tail(conversation, any(_is_from_user(row) for row in (*head, *rows)))
+        return Rendered([*head, *rows, *notepad, *tail], self._declined, self._losses)
+
+    # ---- messages and notes --------------------------------------------------------------------------------------
+
+    def _rows(self, conversation: Conversation, person: Contact | None) -> tuple[list[Operation], list[Operation]]:
+        """What stands in the thread, in order, and what goes to the contact's notepad."""
+        rows: list[Operation] = []
+        notepad: list[Operation] = []
+        for record in self._unit.records:
+            if isinstance(record, Message):
+                rows += self._message(record)
+            elif isinstance(record, Note):
+                on_profile = self._settings.notes != "thread" and _has_profile(person)
+                if on_profile and conversation.contact is not None:
+                    notepad.append(self._on_notepad(record, conversation.contact))
+                if not on_profile or self._settings.notes == "both":
+                    rows += self._note(record)
+        return self._spread(rows), notepad
+
+    def _message(self, message: Message) -> list[Operation]:
+        lines = self._file_lines(message.ref, message.attachments)
+        text = "\n".join(filter(None, (self._said(message.text), *lines)))
+        if not text and not message.redacted:
+            self._declined.append(Declined(message.ref, Fate.SKIP, "it has neither text nor file"))
+            return []
+        incoming = message.side == "in"
+        fields: dict[str, Any] = {"type": "text", "from": "user" if incoming else "operator"}
+        if not incoming or self._settings.stealth_user_messages:
+            fields["stealth"] = True  # without it the customer gets an e-mail (docs/api/crisp.md, section 4)
+        if message.automated:
+            fields["automated"] = True
+        user = self._customer(message) if incoming else self._office.author(message.author, self._look)
+        if user:
+            fields["user"] = user
+        if message.html:
+            fields["original"] = {"type": "text/html", "content": message.html}
+        properties: dict[str, Value] = dict(message.custom)
+        if message.subject:
+            properties["source_subject"] = clean(message.subject)[: self._settings.max_value]
+        if lines:
+            properties["source_files"] = len(lines)
+        rows = self._said_as(message.ref, message.sent_at, message.channel, text, fields, properties) if text else []
+        if message.redacted:
+            rows.append(self._redacted(message))
+        return rows
+
+    def _redacted(self, message: Message) -> Operation:
+        """A private note where something was removed; where the plan has none, the team's own quiet message."""
+        fields: dict[str, Any] = {"type": "note", "from": "operator"}
+        if not self._office.has_notes:
+            fields = {"type": "text", "from": "operator", "stealth": True}
+        body = self._body(message.ref, 0, message.sent_at, message.channel, REDACTED, fields, {})
+        return self._say(message.ref, 0, body)
+
+    def _note(self, note: Note) -> list[Operation]:
+        if not self._office.has_notes:
+            self._declined.append(Declined(note.ref, Fate.ARCHIVE, "this plan has no private notes"))
+            return []
+        lines = self._file_lines(note.ref, note.attachments)
+        text = "\n".join(filter(None, (self._said(note.text), *lines)))
+        fields: dict[str, Any] = {"type": "note", "from": "operator"}
+        user = self._office.author(note.author, self._look)
+        if user:
+            fields["user"] = user
+        properties: dict[str, Value] = {"source_files": len(lines)} if lines else {}
+        return self._said_as(note.ref, note.written_at, "chat", text, fields, properties)
+
+    def _on_notepad(self, note: Note, contact: Ref) -> Operation:
+        line = note_line(note, self._look)
+        return Operation(
+            name=f"notepad/{note.ref.id}",
+            verb="people.note",
+            effect=Effect.PUT,
+            body={"people_id": FromReceipt("profile", of=contact), "line": line, "id": note.ref.id},
+            carries=(note.ref,),
+            cost=(("crisp.requests", 2),),
+        )
+
+    def _said_as(
+        self,
+        ref: Ref,
+        when: datetime | None,
+        channel: str,
+        text: str,
+        fields: dict[str, Any],
+        properties: dict[str, Value],
+    ) -> list[Operation]:
+        """A text in as many parts as it needs, each with the record's own time."""
+        pieces = parts(text, self._settings.max_text)
+        if len(pieces) > 1:
+            properties = {**properties, "source_parts": len(pieces)}
+        rows = []
+        for part, piece in enumerate(pieces, 1):
+            only_first = {} if part == 1 else {"original": None}
+            body = self._body(ref, part, when, channel, piece, {**fields, **only_first}, properties)
+            rows.append(self._say(ref, part, body))
+        return rows
+
+    def _body(
+        self,
+        ref: Ref,
+        part: int,
+        when: datetime | None,
+        channel: str,
+        content: str,
+        fields: dict[str, Any],
+        properties: dict[str, Value],
+    ) -> dict[str, Any]:
+        return {
+            **{key: value for key, value in fields.items() if value is not None},
+            "origin": origin_of(channel),
+            "content": content,
+            "timestamp": epoch_ms(when) if when is not None else 0,
+            "properties": {**properties, "source": self._unit.origin, "source_id": str(ref), "source_part": part},
+        }
+
+    def _say(self, ref: Ref, part: int, message: dict[str, Any]) -> Operation:
+        mark = marker(self._unit.origin, ref, part)
+        if fingerprint(mark) in self._prints:
+            mark += "/2"
+        self._prints.add(fingerprint(mark))
+        return Operation(
+            name=f"{ref}/part/{part}",
+            verb="conversation.message",
+            effect=Effect.CREATE,
+            body={"session": SESSION, "message": {**message, "fingerprint": fingerprint(mark)}},
+            carries=(ref,),
+            marker=mark,
+            cost=REQUEST,
+        )
+
+    def _said(self, text: str) -> str:
+        if not text.strip():
+            return ""
+        return escape(text) if self._settings.escape_markdown else text
+
+    def _file_lines(self, parent: Ref, named: Sequence[Ref]) -> list[str]:
+        """A line for every file beside a message, and for those the source names and does not have."""
+        here = self._files.get(parent, [])
+        lines = [file_line(attachment) for attachment in here]
+        known = {attachment.ref for attachment in here}
+        for ref in named:
+            if ref not in known:
+                lines.append(f"[file: not found at the source, {ref.id}]")
+                self._losses.append((parent, Loss(f"attachments.{ref.id}", "dropped", "the source does not have it")))
+        return lines
+
+    def _customer(self, message: Message) -> dict[str, str] | None:
+        contact = self._look(message.contact) if message.contact is not None else None
+        name = clean(contact.name).strip() if isinstance(contact, Contact) else ""
+        return {"type": "website", "nickname": name} if name else None
+
+    def _spread(self, rows: list[Operation]) -> list[Operation]:
+        """With `spread_ties`: one millisecond more for each that would tie, where that overtakes nothing."""
+        if not self._settings.spread_ties:
+            return rows
+        spread, last = [], -1
+        times = [_time(row) for row in rows]
+        for index, row in enumerate(rows):
+            following = next((time for time in times[index + 1 :] if time > times[index]), None)
+            wanted = max(times[index], last + 1)
+            last = wanted if following is None or wanted < following else max(times[index], last)
+            spread.append(_at(row, last))
+        return spread
+
+    # ---- the thread around them ----------------------------------------------------------------------------------
+
+    def _birth(self, conversation: Conversation, person: Contact | None) -> Operation:
+        return Operation(
+            name="birth",
+            verb="conversation.create",
+            effect=Effect.CREATE,  # the API knows no id of ours: no marker (docs/api/crisp.md, section 12, 3)
+            body={},
+            carries=(conversation.ref,),
+            after=(conversation.contact,) if conversation.contact is not None and person is not None else (),
+            cost=(("crisp.requests", 1), ("crisp.conversations", 1)),
+        )
+
+    def _meta(self, conversation: Conversation, person: Contact | None) -> Operation:
+        segments = [self._settings.segment] if self._settings.segment else []
+        segments += [ref.id for ref in conversation.tags if ref.id not in segments]
+        meta: dict[str, Any] = {
+            "nickname": self._nickname(conversation, person),
+            "data": self._data(conversation),
+            "origin": origin_of(conversation.channels[0] if conversation.channels else "chat"),
+        }
+        if segments:
+            meta["segments"] = segments
+        if conversation.title.strip():
+            meta["subject"] = conversation.title
+        if person is not None:
+            email = next((address.value for address in person.emails if is_email(address.value)), "")
+            phone = next((address.value for address in person.phones if address.value), "")
+            if email and not person.deleted:  # it binds the thread to the profile, and would make a new one
+                meta["email"] = email
+            if phone:
+                meta["phone"] = clean(phone)
+        return self._put("meta", conversation, {"meta": meta})
+
+    def _nickname(self, conversation: Conversation, person: Contact | None) -> str:
+        if person is not None:
+            name = clean(person.name).strip()
+            email = next((address.value for address in person.emails if is_email(address.value)), "")
+            phone = next((address.value for address in person.phones if address.value), "")
+            found = name or email.partition("@")[0] or clean(phone)
+            if found:
+                return found
+        channel = conversation.channels[0] if conversation.channels else "unknown"
+        return f"{clean(channel)} customer"
+
+    def _data(self, conversation: Conversation) -> dict[str, Value]:
+        """The whole map: it is replaced at every write (docs/api/crisp.md, section 3.2)."""
+        rating = conversation.rating
+        texts = {
+            "source": self._unit.origin,
+            "source_id": conversation.ref.id,
+            "source_created_at": _iso(conversation.created_at),
+            "source_updated_at": _iso(conversation.changed_at),
+            "source_status": conversation.status,
+            "source_channel": ", ".join(conversation.channels),
+            "source_team": self._names(conversation.teams),
+            "source_queue": self._names([conversation.queue] if conversation.queue else []),
+            "source_assignee": self._names(conversation.agents),
+            "source_snooze_until": _iso(conversation.snoozed_until),
+            "source_external_id": conversation.external_id,
+            "csat_comment": rating.comment if rating else "",
+        }
+        data: dict[str, Value] = dict(conversation.custom)
+        limit = self._settings.max_value
+        for key, text in texts.items():
+            text = clean(text)
+            if len(text) > limit:
+                self._losses.append((conversation.ref, Loss(key, "archived", f"longer than {limit} characters")))
+            elif text:
+                data[key] = text
+        numbers = {
+            "source_priority": conversation.priority,
+            "csat_score": rating.score if rating else None,
+            "csat_rating": rating.rating if rating else None,
+        }
+        return data | {key: number for key, number in numbers.items() if number is not None}
+
+    def _names(self, refs: Sequence[Ref]) -> str:
+        names = []
+        for ref in refs:
+            record: Record | None = self._look(ref)
+            name = record.name if isinstance(record, Agent | Team | Queue) else ""
+            names.append(name or ref.id)
+        return ", ".join(names)
+
+    def _opening(self, conversation: Conversation, first: Operation) -> Operation:
+        """A conversation nobody wrote to us in stays invisible without a message from the user's side."""
+        body = self._body(conversation.ref, 0, None, "chat", OPENING, {"type": "note", "from": "user"}, {})
+        return self._say(conversation.ref, 0, {**body, "timestamp": _time(first)})
+
+    def _tail(self, conversation: Conversation, from_user: bool) -> list[Operation]:
+        """After the messages: an operator is mailed about unread ones after 3 minutes; the state is undone by them."""
+        tail = []
+        if from_user:
+            tail.append(self._put("read", conversation, {"from": "user", "origin": "chat"}, tail=True))
+        operators = [
+            self._office.operator(agent) for agent in map(self._look, conversation.agents) if isinstance(agent, Agent)
+        ]
+        assigned = next((operator for operator in operators if operator is not None), None)
+        if assigned is not None:
+            routing = {"assigned": {"user_id": assigned.user_id}, "silent": True}
+            tail.append(self._put("routing", conversation, routing))
+        queue = self._look(conversation.queue) if conversation.queue is not None else None
+        inbox = self._office.inbox(queue) if isinstance(queue, Queue) else None
+        if inbox is not None:
+            tail.append(self._put("inbox", conversation, {"inbox_id": inbox}))
+        state = STATES.get(conversation.status)
+        if state is None:
+            self._losses.append((conversation.ref, Loss("status", "changed", "an unknown status became unresolved")))
+        tail.append(self._put("state", conversation, {"state": state or "unresolved"}, tail=True))
+        return tail
+
+    def _put(self, name: str, conversation: Conversation, body: dict[str, Any], *, tail: bool = False) -> Operation:
+        return Operation(
+            name=name,
+            verb=f"conversation.{name}",
+            effect=Effect.PUT,
+            body={"session": SESSION, **body},
+            carries=(conversation.ref,),
+            tail=tail,
+            cost=REQUEST,
+        )
+
+    def _is_hidden(self, rows: Sequence[Operation]) -> bool:
+        return not any(_is_from_user(row) for row in rows)
+
+    def _nothing(self, conversation: Conversation, notepad: list[Operation]) -> Rendered:
+        why = "its notes are on its contact's notepad" if notepad else "there is nothing in it to write"
+        return Rendered(notepad, [*self._declined, Declined(conversation.ref, Fate.ARCHIVE, why)], self._losses)
+
+
+def origin_of(channel: str) -> str:
+    """A channel as the origin of a message: Crisp's own two, else a URN that names it."""
+    if channel in ("chat", "email"):
+        return channel
+    return f"urn:mig:{slug(channel) or 'unknown'}:0"
+
+
+def file_line(attachment: Attachment) -> str:
+    """What stands in a text for a file whose bytes are not moved."""
+    name = " ".join(clean(attachment.name).split()) or attachment.ref.id
+    size = f"{attachment.size} bytes" if attachment.size is not None else "size unknown"
+    return f"[file: {name}, {attachment.mime or 'type unknown'}, {size}]"
+
+
+def _has_profile(person: Contact | None) -> bool:
+    return person is not None and not person.deleted and any(is_email(address.value) for address in person.emails)
+
+
+def _is_from_user(row: Operation) -> bool:
+    message = row.body.get("message")
+    return isinstance(message, dict) and message["from"] == "user"
+
+
+def _time(row: Operation) -> int:
+    message = row.body["message"]
+    assert isinstance(message, dict)
+    return int(message["timestamp"])
+
+
+def _at(row: Operation, ms: int) -> Operation:
+    message = row.body["message"]
+    assert isinstance(message, dict)
+    return msgspec.structs.replace(row, body={**row.body, "message": {**message, "timestamp": ms}})
+
+
+def _iso(when: datetime | None) -> str:
+    return when.isoformat(timespec="milliseconds") if when is not None else ""

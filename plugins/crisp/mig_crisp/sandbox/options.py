@@ -1,0 +1,189 @@
+"""What a sandbox may be asked for: its switches (what the API page leaves open, chosen) and its limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+
+SWITCHES = {
+    "tier": "website | plugin | user: the tier of the key (default website)",
+    "batches": "refuse | allow: whether website and plugin keys may call /batch/ (default refuse: 403)",
+    "user_routes": "refuse | allow: whether those keys may create, save and delete inboxes and teams, and invite "
+    "operators (default refuse: 403)",
+    "without_scopes": "scopes the key lacks, separated by spaces, each whole (website:settings) or one side of it "
+    "(website:settings=write); such calls answer 403 (default none)",
+    "subscribed": "yes | no: no answers 404 not_subscribed to a plugin key (default yes)",
+    "repeat": "accept | ignore | conflict: a second message with a fingerprint of its conversation is stored too, is "
+    "answered like the first and dropped, or answers 409 (default accept, the worst case)",
+    "reopen": "user | any: which message makes a conversation unresolved, the customer's or any but a note (default "
+    "user)",
+    "state_events": "yes | no: whether a change of state, block or participants leaves an event message (default yes)",
+    "user_note_visible": "yes | no: whether a note from the user makes a conversation visible (default no)",
+    "stealth_user_visible": "yes | no: whether a stealthy message from the user does (default no)",
+    "bind": "create | existing | no: what an e-mail set in metas does: bind to its profile, created if there is none; "
+    "bind only to one that exists; nothing (default create)",
+    "data_patch": "replace | merge: what PATCH of metas does to `data` (default replace)",
+    "edit": "chat | any: where PATCH of a message works: in conversations whose origin is unset or chat, else 403, or "
+    "in all (default chat)",
+    "mark_included": "yes | no: whether timestamp_before and timestamp_after bring the mark itself (default no)",
+    "message_page": "messages in a page (default 40)",
+    "read_lag": "seconds for which GET and HEAD show an object as it was before a write (default 0)",
+    "index_lag": "seconds for which text and segment search and suggestions do so, at least read_lag (default 0)",
+    "max_text": "characters a text or note may have (default 10000)",
+    "max_notepad": "characters a profile's notepad may have (default 10000)",
+    "max_data_key": "characters a key of custom data may have (default 64)",
+    "max_data_value": "characters a string of custom data may have (default 1000)",
+    "max_query": "characters a search_query may have (default 10000)",
+    "max_body": "bytes a body may have, else 413 (default 1000000)",
+    "batch_max": "conversations or profiles a batch may name (default 50)",
+    "transcript": "on | off: emails.transcript in the settings of the workspace (default off)",
+    "rating": "on | off: emails.rating there (default off)",
+    "lock_removal": "on | off: inbox.lock_removal there; on refuses DELETE of conversations with 403 (default off)",
+}
+"""Every switch, what its words mean, and what it is when not given."""
+
+_WORDS = {
+    "tier": ("website", "plugin", "user"),
+    "batches": ("refuse", "allow"),
+    "user_routes": ("refuse", "allow"),
+    "subscribed": ("yes", "no"),
+    "repeat": ("accept", "ignore", "conflict"),
+    "reopen": ("user", "any"),
+    "state_events": ("yes", "no"),
+    "user_note_visible": ("no", "yes"),
+    "stealth_user_visible": ("no", "yes"),
+    "bind": ("create", "existing", "no"),
+    "data_patch": ("replace", "merge"),
+    "edit": ("chat", "any"),
+    "mark_included": ("no", "yes"),
+    "transcript": ("off", "on"),
+    "rating": ("off", "on"),
+    "lock_removal": ("off", "on"),
+}
+
+
+class Switches(Struct, frozen=True, kw_only=True):
+    """The switches as chosen; `SWITCHES` says what each means."""
+
+    tier: str = "website"
+    batches: str = "refuse"
+    user_routes: str = "refuse"
+    without_scopes: frozenset[str] = frozenset()
+    subscribed: bool = True
+    repeat: str = "accept"
+    reopen: str = "user"
+    state_events: bool = True
+    user_note_visible: bool = False
+    stealth_user_visible: bool = False
+    bind: str = "create"
+    data_patch: str = "replace"
+    edit: str = "chat"
+    mark_included: bool = False
+    message_page: int = 40
+    read_lag: float = 0.0
+    index_lag: float = 0.0
+    max_text: int = 10_000
+    max_notepad: int = 10_000
+    max_data_key: int = 64
+    max_data_value: int = 1_000
+    max_query: int = 10_000
+    max_body: int = 1_000_000
+    batch_max: int = 50
+    transcript: bool = False
+    rating: bool = False
+    lock_removal: bool = False
+
+
+def read_switches(given: Mapping[str, str]) -> Switches:
+    """The switches asked for.
+
+    Raises:
+        ValueError: An unknown name, or a word or number it does not take.
+    """
+    chosen: dict[str, Any] = {}
+    for name, value in given.items():
+        if name not in SWITCHES:
+            raise ValueError(f"switch {name!r} is unknown; known are {', '.join(SWITCHES)}")
+        chosen[name] = _switch(name, value)
+    return Switches(**chosen)
+
+
+def _switch(name: str, value: str) -> Any:
+    if name == "without_scopes":
+        return frozenset(value.split())
+    if name in _WORDS:
+        if value not in _WORDS[name]:
+            raise ValueError(f"switch {name}={value!r}: {SWITCHES[name]}")
+        return value in ("yes", "on") if set(_WORDS[name]) in ({"yes", "no"}, {"on", "off"}) else value
+    try:
+        amount = float(value) if name.endswith("_lag") else int(value)
+    except ValueError:
+        raise ValueError(f"switch {name}={value!r}: {SWITCHES[name]}") from None
+    if amount < 0:
+        raise ValueError(f"switch {name}={value!r} is negative")
+    return amount
+
+
+class Plan(Struct, frozen=True):
+    """What a plan of the platform holds."""
+
+    creations: int
+    """Conversations created in one window."""
+    window_s: float
+    participants: int
+    """Participants a conversation may have."""
+    notes: bool = True
+    inboxes: bool = True
+    search: bool = True
+    """Segment and filter search."""
+
+
+PLANS = {
+    "free": Plan(10, 90.0, 1, notes=False, inboxes=False, search=False),
+    "mini": Plan(15, 60.0, 3),
+    "essentials": Plan(25, 60.0, 10),
+    "plus": Plan(40, 60.0, 10),
+}
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """How fast and how much, as `--limits` spells it."""
+
+    plan: str = "plus"
+    paced: bool = False
+    """Whether the plan's creation rate counts: only when the plan was named."""
+    quota: int | None = None
+    """Requests a day."""
+    rate: int | None = None
+    """Requests a second."""
+    contacts: int | None = None
+    """Profiles the plan holds."""
+    scale: float = 1.0
+    """How many times faster than life days and creation windows pass."""
+
+
+def read_limits(spec: str) -> Limits:
+    """The limits of `plan=plus,quota=10000,scale=60`; `rate=` and `contacts=` may stand beside them.
+
+    Raises:
+        ValueError: An unknown name or plan, or a number that is none.
+    """
+    chosen: dict[str, Any] = {}
+    for part in filter(None, (piece.strip() for piece in spec.split(","))):
+        name, equals, value = part.partition("=")
+        if not equals or name not in ("plan", "quota", "rate", "contacts", "scale"):
+            raise ValueError(f"--limits: {part!r} is not plan=, quota=, rate=, contacts= or scale=")
+        if name == "plan":
+            if value not in PLANS:
+                raise ValueError(f"--limits: plan {value!r} is unknown; known are {', '.join(PLANS)}")
+            chosen |= {"plan": value, "paced": True}
+            continue
+        try:
+            chosen[name] = float(value) if name == "scale" else int(value)
+        except ValueError:
+            raise ValueError(f"--limits: {part!r} is not a number") from None
+        if chosen[name] <= 0:
+            raise ValueError(f"--limits: {part!r} must be more than 0")
+    return Limits(**chosen)

@@ -1,0 +1,319 @@
+"""What a workspace holds: conversations, profiles, operators, inboxes, settings, and what readers see of them."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, Protocol, TypeVar
+
+from mig_crisp.sandbox.answers import Json
+from mig_crisp.sandbox.bodies import Bodies
+from mig_crisp.sandbox.notices import Notices
+from mig_crisp.sandbox.options import PLANS, Limits, Plan, Switches
+from mig_crisp.sandbox.pace import Pace
+
+NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:mig:crisp-sandbox")
+"""Every id is made from it, so that two runs of one story give the same ids."""
+STATES = ("pending", "unresolved", "resolved")
+"""In the order of `status`: pending nobody has answered or asked, unresolved it is open, resolved it is done."""
+
+
+def make_id(name: str) -> str:
+    """The id of a thing by its name."""
+    return str(uuid.uuid5(NAMESPACE, name))
+
+
+class SandboxClock:
+    """The sandbox's own time: real time, moved on by tests."""
+
+    def __init__(self) -> None:
+        self._ahead_s = 0.0
+
+    def now(self) -> int:
+        """Milliseconds since 1970."""
+        return int((time.time() + self._ahead_s) * 1000)
+
+    def advance(self, seconds: float) -> None:
+        """Move on; never back."""
+        if seconds < 0:
+            raise ValueError("the sandbox's clock does not run backwards")
+        self._ahead_s += seconds
+
+
+@dataclass(slots=True)
+class Message:
+    """A message as it is read, and what is known of it beside."""
+
+    view: Json
+    """The object the API shows."""
+    stealth: bool
+    arrival: int
+    original: Json | None = None
+
+    @property
+    def timestamp(self) -> int:
+        """When it was said, as the sender told."""
+        stamp: int = self.view["timestamp"]
+        return stamp
+
+    @property
+    def fingerprint(self) -> int:
+        """Its number in the conversation."""
+        number: int = self.view["fingerprint"]
+        return number
+
+    @property
+    def from_user(self) -> bool:
+        """It is the customer's word, neither a note nor an event."""
+        return self.view["from"] == "user" and self.view["type"] not in ("note", "event")
+
+    @property
+    def wakes(self) -> bool:
+        """An operator is mailed when it stays unread."""
+        return self.from_user and not self.stealth
+
+
+@dataclass(slots=True)
+class Session:
+    """A conversation."""
+
+    session_id: str
+    created_at: int
+    updated_at: int
+    metas: Json = field(default_factory=lambda: {"nickname": "", "email": "", "data": {}, "segments": []})
+    messages: list[Message] = field(default_factory=list)
+    """In stored order: by timestamp, and by arrival inside one millisecond."""
+    by_fingerprint: dict[int, Message] = field(default_factory=dict)
+    """The first message of each fingerprint."""
+    state: str = "pending"
+    people_id: str | None = None
+    inbox_id: str | None = None
+    assigned: str | None = None
+    participants: list[Json] = field(default_factory=list)
+    mentions: list[str] = field(default_factory=list)
+    verified: bool = False
+    blocked: bool = False
+    opened: bool = False
+    waiting_since: int | None = None
+    last_arrival: int = 0
+    unread_noticed: bool = False
+    """An operator was mailed about it since it was last read."""
+    closed_at: int = 0
+    removed: bool = False
+
+    def insert(self, message: Message) -> None:
+        """Put a message in its place by time, behind those of the same millisecond."""
+        if not self.messages or self.messages[-1].timestamp <= message.timestamp:
+            self.messages.append(message)
+        else:
+            self.messages.insert(bisect_right(self.messages, message.timestamp, key=lambda one: one.timestamp), message)
+        self.by_fingerprint.setdefault(message.fingerprint, message)
+
+    def remove(self, message: Message) -> None:
+        """Take a message out; another one of its fingerprint takes its place in the index."""
+        self.messages = [one for one in self.messages if one is not message]
+        self.by_fingerprint.pop(message.fingerprint, None)
+        for one in self.messages:
+            if one.fingerprint == message.fingerprint:
+                self.by_fingerprint.setdefault(one.fingerprint, one)
+
+    def holds(self, message: Message) -> bool:
+        """Whether a message is still in it."""
+        return not self.removed and any(one is message for one in self.messages)
+
+    def copy(self) -> Session:
+        """Itself as it is now, for readers whose view lags."""
+        messages = [replace(one, view=dict(one.view)) for one in self.messages]
+        index: dict[int, Message] = {}
+        for one in messages:
+            index.setdefault(one.fingerprint, one)
+        return replace(self, metas=dict(self.metas), messages=messages, by_fingerprint=index)
+
+
+@dataclass(slots=True)
+class Profile:
+    """A contact."""
+
+    people_id: str
+    view: Json
+    """The object the API shows, without its id."""
+    data: Json = field(default_factory=dict)
+    events: list[Json] = field(default_factory=list)
+    subscribed: bool = True
+    bound: bool = False
+    """Made by an e-mail set in metas, not by a call."""
+
+    def copy(self) -> Profile:
+        """Itself as it is now, for readers whose view lags."""
+        return replace(self, view=dict(self.view), data=dict(self.data), events=list(self.events))
+
+
+class _Copies(Protocol):
+    def copy(self) -> Any: ...
+
+
+T = TypeVar("T", bound=_Copies)
+
+
+class Shelf(Generic[T]):
+    """Objects by id; whoever takes one to change it leaves a copy for readers whose view lags.
+
+    Args:
+        keep_ms: How far back a reader may look; 0 keeps no copies.
+    """
+
+    def __init__(self, keep_ms: int) -> None:
+        self.live: dict[str, T] = {}
+        self._keep_ms = keep_ms
+        self._before: dict[str, list[tuple[int, T | None]]] = {}
+        self.written_at = 0
+        """The moment of the last write to any of them; kept only where views lag."""
+
+    def take(self, name: str, now: int) -> T | None:
+        """The object, to be changed now."""
+        one = self.live.get(name)
+        if one is not None:
+            self._keep(name, one.copy() if self._keep_ms else None, now)
+        return one
+
+    def put(self, name: str, one: T, now: int) -> None:
+        """A new object."""
+        self._keep(name, None, now)
+        self.live[name] = one
+
+    def drop(self, name: str) -> None:
+        """Take it away for good; it was taken before."""
+        self.live.pop(name, None)
+
+    def seen(self, name: str, at: int) -> T | None:
+        """The object as it was at a moment, at most `keep_ms` ago."""
+        for when, copy in self._before.get(name, ()):
+            if when > at:
+                return copy
+        return self.live.get(name)
+
+    def all_seen(self, at: int) -> Iterator[T]:
+        """Every object as it was then."""
+        gone = [name for name in self._before if name not in self.live]
+        for name in [*self.live, *gone]:
+            one = self.seen(name, at)
+            if one is not None:
+                yield one
+
+    def stale(self, name: str, at: int) -> bool:
+        """Whether a reader at that moment misses a write."""
+        return any(when > at for when, _ in self._before.get(name, ()))
+
+    def _keep(self, name: str, copy: T | None, now: int) -> None:
+        if self._keep_ms:
+            entries = self._before.setdefault(name, [])
+            entries[:] = [entry for entry in entries if entry[0] > now - self._keep_ms]
+            entries.append((now, copy))
+            self.written_at = now
+
+
+class Workspace:
+    """One workspace of the platform, in memory."""
+
+    def __init__(self, switches: Switches, limits: Limits, clock: SandboxClock, seed: int) -> None:
+        self.switches = switches
+        self.limits = limits
+        self.plan: Plan = PLANS[limits.plan]
+        self.clock = clock
+        self.bodies = Bodies(switches)
+        self.pace = Pace(limits)
+        self.website_id = make_id("website")
+        self.website_name = "Sandbox"
+        self.settings: dict[str, dict[str, bool]] = {
+            "emails": {
+                "rating": switches.rating,
+                "transcript": switches.transcript,
+                "trackers": False,
+                "junk_filter": True,
+            },
+            "inbox": {"lock_removal": switches.lock_removal},
+        }
+        self._read_lag_ms = round(switches.read_lag * 1000)
+        self._index_lag_ms = max(self._read_lag_ms, round(switches.index_lag * 1000))
+        self.sessions: Shelf[Session] = Shelf(self._index_lag_ms)
+        self.people: Shelf[Profile] = Shelf(self._index_lag_ms)
+        self.people_by_email: dict[str, str] = {}
+        self.operators: dict[str, Json] = {}
+        self.invites: list[Json] = []
+        self.inboxes: dict[str, Json] = {}
+        self.teams: dict[str, Json] = {}
+        #: Names that were ever used, per list of suggestions; they outlive the last object that had them.
+        self.suggestions: dict[str, dict[str, None]] = {
+            name: {} for name in ("session_segments", "session_data", "people_segments", "people_data")
+        }
+        self.notices = Notices()
+        self._seed = seed
+        self._made = 0
+
+    def new_id(self, kind: str) -> str:
+        """The id of a new thing; the same in every run of the same story."""
+        self._made += 1
+        return make_id(f"{self._seed}/{kind}/{self._made}")
+
+    def new_fingerprint(self, session: Session) -> int:
+        """A fingerprint the conversation does not have."""
+        self._made += 1
+        number = 500_000_000_000 + self._made * 7919 % 99_999_999_977
+        while number in session.by_fingerprint:
+            number += 1
+        return number
+
+    def read_at(self, now: int) -> int:
+        """The moment a reader sees now."""
+        return now - self._read_lag_ms
+
+    def index_at(self, now: int) -> int:
+        """The moment a search sees now."""
+        return now - self._index_lag_ms
+
+    @property
+    def lags(self) -> bool:
+        """Whether readers see the past at all."""
+        return self._read_lag_ms > 0
+
+    def visible(self, session: Session) -> bool:
+        """Whether a conversation shows in the inbox: a customer has said something in it."""
+        switches = self.switches
+        return any(
+            (one.from_user and (not one.stealth or switches.stealth_user_visible))
+            or (switches.user_note_visible and one.view["type"] == "note" and one.view["from"] == "user")
+            for one in session.messages
+        )
+
+    def suggest(self, name: str, words: list[str] | Json) -> None:
+        """Remember names for a list of suggestions."""
+        known = self.suggestions[name]
+        for one in words:
+            known[one] = None
+
+    def add_profile(self, view: Json, now: int, *, bound: bool = False) -> Profile:
+        """A new profile; the caller has made sure that its e-mail is free."""
+        profile = Profile(
+            self.new_id("people"), {"segments": [], **view, "created_at": now, "updated_at": now}, bound=bound
+        )
+        self.people.put(profile.people_id, profile, now)
+        self.people_by_email[view["email"].casefold()] = profile.people_id
+        self.suggest("people_segments", profile.view["segments"])
+        return profile
+
+    def drop_profile(self, profile: Profile, now: int) -> None:
+        """Remove a profile; its conversations stay, bound to nobody."""
+        self.people.drop(profile.people_id)
+        self.people_by_email.pop(profile.view["email"].casefold(), None)
+        for session_id in [one.session_id for one in self.sessions.live.values() if one.people_id == profile.people_id]:
+            session = self.sessions.take(session_id, now)
+            if session is not None:
+                session.people_id = None
+
+    def drop_session(self, session: Session) -> None:
+        """Remove a conversation."""
+        session.removed = True
+        self.sessions.drop(session.session_id)

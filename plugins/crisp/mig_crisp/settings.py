@@ -1,0 +1,56 @@
+"""Settings of a Crisp workspace: `[target]` in mig.toml, or CRISP_<NAME> in the environment."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from mig.settings import Secret, Settings
+
+
+class CrispSettings(Settings, frozen=True, kw_only=True):
+    """Where the workspace is, what it may hold, and how unknowns of its API are decided."""
+
+    identifier: str
+    """The token's identifier."""
+    key: Secret
+    """The token's key."""
+    website_id: str
+    """The workspace: a UUID."""
+    url: str = "https://api.crisp.chat/v1"
+    """The API, with its version."""
+    tier: Literal["website", "plugin", "user"] = "website"
+    """What kind of token it is."""
+    plan: str = ""
+    """free, mini, essentials or plus; empty: asked of the API, and the slowest where that does not tell."""
+    conversations_per_minute: float | None = None
+    """How many conversations may be created; None: by the plan, 0: no limit (Crisp's support lifted it)."""
+    daily_quota: int = 10_000
+    """Requests per day of this token; 0: none."""
+    segment: str = "mig"
+    """A segment every conversation of the migration gets; empty: none."""
+    notes: Literal["thread", "contact", "both"] = "thread"
+    """Where notes of a conversation go: into it, to its contact's notepad, or both."""
+    contacts_without_email: Literal["archive", "placeholder"] = "archive"
+    """A profile needs an e-mail: archive the contact, or make up an address nobody can write to."""
+    outbound_only: Literal["note_from_user", "as_is"] = "note_from_user"
+    """A conversation without a customer's message is invisible: open it with a note, or leave it so."""
+    max_text: int = 2_000
+    """Characters (UTF-16 units) of a message; longer text is sent in numbered parts."""
+    max_value: int = 1_000
+    """Characters of a value in conversation or people data; longer ones are archived."""
+    max_notepad: int = 10_000
+    """Characters of a contact's notepad."""
+    max_original: int = 200_000
+    """Characters of an e-mail's HTML kept beside its text; a longer one is left out."""
+    spread_ties: bool = False
+    """Give equal times one millisecond more, where that overtakes nothing."""
+    escape_markdown: bool = False
+    """Put a backslash before what the inbox could read as Markdown."""
+    stealth_user_messages: bool = False
+    """Mark customers' messages stealthy too: they could stay unseen by the team."""
+    timeout_s: float = 30.0
+    """For connecting, sending, and each pause in an answer."""
+    request_life_s: float = 60.0
+    """How long after it was sent a request may still take effect."""
+    read_lag_s: float = 10.0
+    """How long a read may lag behind a write."""

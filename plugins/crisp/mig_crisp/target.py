@@ -1,0 +1,176 @@
+"""Crisp as a target: where records stand, what units become, and how each operation is sent, found and revised."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+import mig
+from mig import (
+    Agent,
+    Attachment,
+    AttributeDefinition,
+    Call,
+    Capabilities,
+    Contact,
+    Conversation,
+    Declined,
+    Fate,
+    Message,
+    Note,
+    Place,
+    Present,
+    Queue,
+    Receipt,
+    Record,
+    Refused,
+    Rendered,
+    Tag,
+    Unit,
+    UnitKey,
+    epoch_ms,
+)
+from mig_crisp.client import CrispClient
+from mig_crisp.keeps import KEEPS
+from mig_crisp.mapping import is_email
+from mig_crisp.office import Office
+from mig_crisp.opening import open_office
+from mig_crisp.people import People
+from mig_crisp.read import Reader
+from mig_crisp.render_person import render_person
+from mig_crisp.render_thread import ThreadRenderer
+from mig_crisp.settings import CrispSettings
+from mig_crisp.threads import Threads
+
+log = structlog.get_logger("mig.crisp")
+
+
+class CrispTarget:
+    """One workspace.
+
+    Args:
+        settings: As given.
+        client: Talks to it.
+        office: Its operators and inboxes.
+    """
+
+    def __init__(self, settings: CrispSettings, client: CrispClient, office: Office) -> None:
+        self._settings = settings
+        self._client = client
+        self._office = office
+        self._people = People(client)
+        self._threads = Threads(client)
+        self._reader = Reader(client)
+        self.capabilities = Capabilities(KEEPS, settings.read_lag_s, settings.request_life_s)
+
+    async def identity(self) -> str:
+        return self._settings.website_id
+
+    async def prepare(self) -> None:
+        """Transcripts and rating requests must be off (docs/api/crisp.md, section 2.1)."""
+        found = await self._client.probe("{site}/settings")
+        emails = found.get("emails") if isinstance(found, dict) else None
+        if not isinstance(emails, dict):
+            raise Refused(
+                "the workspace's settings cannot be read, so nothing tells whether Crisp would mail transcripts",
+                "Give the token the scope website:settings (read), then run again. Nothing was written.",
+            )
+        loud = [name for name in ("transcript", "rating") if emails.get(name) is not False]
+        if loud:
+            raise Refused(
+                f"the workspace mails its customers: emails.{' and emails.'.join(loud)} is on",
+                "Turn off transcripts and rating requests in the workspace's e-mail settings, and turn them on again\n"
+                "after the migration. Nothing was written.",
+            )
+
+    def place(self, record: Record) -> Place:
+        if isinstance(record, Contact):
+            emails = [address.value.lower() for address in record.emails if is_email(address.value)]
+            same = frozenset({f"email:{emails[0]}"}) if emails else frozenset[str]()
+            return Place(None, _order(record, record.created_at), same)
+        if isinstance(record, Message):
+            return Place(record.conversation, _order(record, record.sent_at))
+        if isinstance(record, Note):
+            return Place(record.conversation or record.contact, _order(record, record.written_at))
+        if isinstance(record, Attachment):
+            return Place(record.parent, _order(record, record.created_at))
+        return Place(None, _order(record, record.created_at))
+
+    def render(self, unit: Unit, look: mig.Lookup) -> Rendered:
+        root = unit.records[0]
+        if isinstance(root, Contact):
+            return render_person(unit, look, self._settings, self._office)
+        if isinstance(root, Conversation | Message | Attachment):
+            return ThreadRenderer(unit, look, self._settings, self._office).render()
+        if isinstance(root, Note):
+            return Rendered((), [Declined(r.ref, Fate.ARCHIVE, "its contact is not moved") for r in unit.records])
+        return Rendered((), [self._settled(record) for record in unit.records])
+
+    def _settled(self, record: Record) -> Declined:
+        """Records that have no request of their own."""
+        if isinstance(record, Tag):
+            return Declined(record.ref, Fate.LOAD, "a segment of the threads and contacts that carry it")
+        if isinstance(record, AttributeDefinition):
+            return Declined(record.ref, Fate.LOAD, "names a key of the data of the records that have it")
+        if isinstance(record, Agent):
+            if self._office.operator(record) is not None:
+                return Declined(record.ref, Fate.LOAD, "an operator with its e-mail")
+            return Declined(record.ref, Fate.ARCHIVE, "no operator has its e-mail; its messages keep its name")
+        if isinstance(record, Queue):
+            if self._office.inbox(record) is not None:
+                return Declined(record.ref, Fate.LOAD, "the inbox of its name")
+            return Declined(record.ref, Fate.ARCHIVE, "no inbox has its name; its conversations' data keep it")
+        return Declined(record.ref, Fate.ARCHIVE, "no counterpart in Crisp")
+
+    async def send(self, calls: Sequence[Call]) -> Sequence[Receipt]:
+        return [await self._room(call.op.verb).send(call) for call in calls]
+
+    async def find(self, calls: Sequence[Call]) -> Mapping[tuple[UnitKey, str], Receipt]:
+        found: dict[tuple[UnitKey, str], Receipt] = {}
+        for call in calls:
+            receipt = await self._room(call.op.verb).find(call)
+            if receipt is not None:
+                found[call.unit, call.op.name] = receipt
+        return found
+
+    async def revise(self, call: Call, old: Receipt) -> Receipt:
+        return await self._room(call.op.verb).revise(call, old)
+
+    async def undo(self, name: str, verb: str, old: Receipt) -> bool:
+        return await self._room(verb).undo(verb, old)
+
+    async def read(self, key: UnitKey, receipts: Mapping[str, Receipt]) -> Present | None:
+        return await self._reader.read(key, receipts)
+
+    async def conclude(self) -> Sequence[str]:
+        return await self._threads.conclude()
+
+    def _room(self, verb: str) -> People | Threads:
+        return self._people if verb.startswith("people.") else self._threads
+
+
+@asynccontextmanager
+async def open_target(settings: CrispSettings, access: mig.Access) -> AsyncIterator[CrispTarget]:
+    """Open a workspace: check the credentials, learn its plan, operators and inboxes.
+
+    Raises:
+        Refused: The credentials do not do, or nobody answers.
+    """
+    client = CrispClient(settings, access)
+    async with client.http:
+        office = await open_office(client, settings)
+        yield CrispTarget(settings, client, office)
+
+
+def _order(record: Record, when: Any) -> tuple[int, int, str]:
+    return (epoch_ms(when) if when is not None else 0, 0, record.ref.id)
+
+
+if TYPE_CHECKING:
+    _target: type[mig.Target] = CrispTarget
+    _revises: type[mig.CanRevise] = CrispTarget
+    _undoes: type[mig.CanUndo] = CrispTarget
+    _concludes: type[mig.CanConclude] = CrispTarget

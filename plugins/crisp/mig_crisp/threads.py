@@ -1,0 +1,143 @@
+"""Sending to conversations: born empty, named, filled in order, marked read, routed, closed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+
+from mig import Call, Origin, Receipt, Rejected
+from mig_crisp.client import CrispClient
+from mig_crisp.written import digests, merged_data, merged_fields, merged_segments
+
+log = structlog.get_logger("mig.crisp")
+_PUTS = {
+    "conversation.read": "read",
+    "conversation.routing": "routing",
+    "conversation.inbox": "inbox",
+    "conversation.state": "state",
+}
+
+
+class Threads:
+    """Operations whose verb begins with `conversation.`.
+
+    Args:
+        client: Talks to the workspace.
+    """
+
+    def __init__(self, client: CrispClient) -> None:
+        self._client = client
+        self._openings: list[str] = []
+        """Sessions that begin with our opening note: whether the inbox shows them is not known."""
+
+    async def send(self, call: Call) -> Receipt:
+        """One operation; `Rejected` and the rest come from the client."""
+        verb = call.op.verb
+        if verb == "conversation.create":
+            made = await self._client.write("POST", "/conversation", {}, creates=True)
+            return Receipt({"id": str(made["session_id"])})
+        session = str(call.body["session"])
+        if verb == "conversation.message":
+            return await self._say(session, _mapping(call.body["message"]))
+        if verb == "conversation.meta":
+            meta = _mapping(call.body["meta"])
+            await self._client.write("PATCH", f"/conversation/{session}/meta", meta)
+            return Receipt({"id": session}, written=digests(meta))
+        body = {key: value for key, value in call.body.items() if key != "session"}
+        await self._client.write("PATCH", f"/conversation/{session}/{_PUTS[verb]}", body)
+        return Receipt({"id": session}, written=digests(body))
+
+    async def find(self, call: Call) -> Receipt | None:
+        """Whether a doubtful message is there, by its fingerprint (docs/api/crisp.md, section 4)."""
+        session, message = str(call.body["session"]), _mapping(call.body["message"])
+        found = await self._client.get(f"/conversation/{session}/message/{message['fingerprint']}")
+        return _said(session, message) if isinstance(found, dict) else None
+
+    async def revise(self, call: Call, old: Receipt) -> Receipt:
+        """The same with another body; what somebody edited since is left as it is."""
+        verb = call.op.verb
+        if verb == "conversation.message":
+            return await self._rewrite(str(call.body["session"]), _mapping(call.body["message"]))
+        if verb == "conversation.meta":
+            return await self._rename(str(call.body["session"]), _mapping(call.body["meta"]), old.written)
+        if verb == "conversation.create":
+            return old
+        return await self.send(call)
+
+    async def undo(self, verb: str, old: Receipt) -> bool:
+        """Remove a message or a conversation that we created; gone already is done."""
+        if old.origin != Origin.CREATED:
+            return False
+        if verb == "conversation.create":
+            await self._remove(f"/conversation/{old.values['id']}")
+        elif verb == "conversation.message":
+            await self._remove(f"/conversation/{old.values['session']}/message/{old.values['id']}")
+        return True
+
+    async def conclude(self) -> list[str]:
+        """Look whether a conversation that begins with our opening note shows in the list."""
+        if not self._openings:
+            return []
+        wanted = self._openings[-1]
+        rows = await self._client.get("/conversations/1", {"per_page": 50, "order_date_created": 1})
+        shown = {row.get("session_id") for row in rows or [] if isinstance(row, dict)}
+        if wanted in shown or len(shown) >= 50:
+            return []
+        return [
+            f"{len(self._openings)} conversations without a customer's message may not show in the inbox; "
+            "they can be found by their segment."
+        ]
+
+    async def _say(self, session: str, message: dict[str, Any]) -> Receipt:
+        await self._client.write("POST", f"/conversation/{session}/message", message)
+        if message["from"] == "user" and message["type"] == "note":
+            self._openings.append(session)
+        return _said(session, message)
+
+    async def _rewrite(self, session: str, message: dict[str, Any]) -> Receipt:
+        """Change a message's content; where the API edits no message of this channel, say it anew in its place.
+
+        It asks first what stands there, so that it may be repeated after an unclear answer.
+        """
+        path = f"/conversation/{session}/message/{message['fingerprint']}"
+        found = await self._client.get(path)
+        if isinstance(found, dict):
+            if found.get("content") == message["content"]:
+                return _said(session, message)
+            try:
+                await self._client.write("PATCH", path, {"content": message["content"]}, may_refuse=True)
+            except Rejected:
+                await self._remove(path)
+            else:
+                return _said(session, message)
+        return await self._say(session, message)
+
+    async def _rename(self, session: str, meta: dict[str, Any], ours: Mapping[str, str]) -> Receipt:
+        found = _mapping(await self._client.get(f"/conversation/{session}/meta"))
+        changes = merged_fields(meta, found, ours)
+        data = merged_data(_mapping(meta.get("data")), _mapping(found.get("data")), ours)
+        if data != _mapping(found.get("data")):
+            changes["data"] = data
+        segments = merged_segments(meta.get("segments") or [], found.get("segments") or [], ours)
+        if segments != (found.get("segments") or []):
+            changes["segments"] = segments
+        if changes:
+            await self._client.write("PATCH", f"/conversation/{session}/meta", changes)
+        return Receipt({"id": session}, written=digests(meta))
+
+    async def _remove(self, path: str) -> None:
+        try:
+            await self._client.write("DELETE", path)
+        except Rejected as error:
+            if not error.field.endswith("not_found"):
+                raise
+
+
+def _said(session: str, message: Mapping[str, Any]) -> Receipt:
+    return Receipt({"id": str(message["fingerprint"]), "session": session})
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    return dict(value) if isinstance(value, Mapping) else {}

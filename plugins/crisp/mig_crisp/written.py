@@ -1,0 +1,54 @@
+"""What we wrote last, by digest: it tells somebody's later edit from ours, so that a revision leaves theirs alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mig import digest
+
+
+def digests(fields: Mapping[str, Any]) -> dict[str, str]:
+    """A digest per field; of `data` per key, of `segments` per segment."""
+    found: dict[str, str] = {}
+    for name, value in fields.items():
+        if name == "data" and isinstance(value, Mapping):
+            found |= {f"data.{key}": digest(item) for key, item in value.items()}
+        elif name == "segments" and isinstance(value, list):
+            found |= {f"segments.{item}": digest(item) for item in value}
+        else:
+            found[name] = digest(value)
+    return found
+
+
+def merged_fields(wanted: Mapping[str, Any], now: Mapping[str, Any], ours: Mapping[str, str]) -> dict[str, Any]:
+    """The fields to write: those that changed since we wrote them, where nobody else has changed them since."""
+    changes: dict[str, Any] = {}
+    for name, value in wanted.items():
+        if name in ("data", "segments"):
+            continue
+        untouched = name not in ours or now.get(name) is None or digest(now.get(name)) == ours[name]
+        if digest(value) != ours.get(name) and untouched and now.get(name) != value:
+            changes[name] = value
+    return changes
+
+
+def merged_data(wanted: Mapping[str, Any], now: Mapping[str, Any], ours: Mapping[str, str]) -> dict[str, Any]:
+    """The whole map to write: theirs, without what we wrote and no longer want, under what we want now."""
+    kept = {
+        key: value
+        for key, value in now.items()
+        if key in wanted or f"data.{key}" not in ours or digest(value) != ours[f"data.{key}"]
+    }
+    for key, value in wanted.items():
+        edited = f"data.{key}" in ours and key in now and digest(now[key]) != ours[f"data.{key}"]
+        if not edited:
+            kept[key] = value
+    return kept
+
+
+def merged_segments(wanted: list[str], now: list[str], ours: Mapping[str, str]) -> list[str]:
+    """The whole list to write: theirs, without ours that are no longer wanted, and ours."""
+    theirs = [name for name in now if f"segments.{name}" not in ours]
+    removed = {key.removeprefix("segments.") for key in ours if key.startswith("segments.")} - set(now)
+    return list(dict.fromkeys([*theirs, *(name for name in wanted if name not in removed)]))

@@ -1,0 +1,183 @@
+"""What stands beside messages: their files, and the originals of e-mails."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import structlog
+
+from mig import Raw, Refused, Unreadable
+from mig_kustomer.client import Client, Unserved
+from mig_kustomer.settings import KustomerSettings
+from mig_kustomer.walk import Row
+from mig_kustomer.wire import Leaf, read, write
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+
+async def together(ask: Callable[[T], Coroutine[Any, Any, U]], things: Iterable[T], most: int) -> list[U]:
+    """Ask about several things at the same time, at most so many; the first error ends them all."""
+    gate = asyncio.Semaphore(most)
+
+    async def one(thing: T) -> U:
+        async with gate:
+            return await ask(thing)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(thing)) for thing in things]
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from errors
+    return [task.result() for task in tasks]
+
+
+def messages_and_files(leaf: Leaf) -> list[Raw]:
+    """A page of messages with what it includes; a file that does not name its message is told it."""
+    rows = [Row.of(body) for body in leaf.rows]
+    parents = {file: row.id for row in rows for file in _files(row)}
+    raws = [row.raw("messages") for row in rows]
+    for row in map(Row.of, leaf.included):
+        raw = row.raw("attachments")
+        if row.id in parents and not _names_message(row):
+            parent = write({"type": "message", "id": parents[row.id]})
+            raw = Raw(raw.resource, raw.id, b'{"data":' + raw.body + b',"parent":' + parent + b"}", raw.changed_at)
+        raws.append(raw)
+    return raws
+
+
+class Files:
+    """Messages with files, which searches show without them, read through their conversations.
+
+    Args:
+        client: Who asks.
+        settings: How many conversations are read at the same time.
+    """
+
+    def __init__(self, client: Client, settings: KustomerSettings) -> None:
+        self._client = client
+        self._settings = settings
+        self.given: set[str] = set()
+        """Messages that were handed out with their files: a plain search must not bring them again without."""
+
+    async def of(self, rows: Sequence[Row]) -> AsyncIterator[list[Raw]]:
+        """Hand out the messages found, and every other one with files in their conversations."""
+        wanted: dict[str, set[str]] = {}
+        for row in rows:
+            if row.id not in self.given:
+                wanted.setdefault(row.related("conversation"), set()).add(row.id)
+        conversations = list(wanted)
+        for start in range(0, len(conversations), self._settings.readers):
+            some = conversations[start : start + self._settings.readers]
+            for raws in await together(lambda one: self._conversation(one, wanted[one]), some, self._settings.readers):
+                self.given.update(raw.id for raw in raws if raw.resource == "messages")
+                yield raws
+
+    async def _conversation(self, conversation: str, wanted: set[str]) -> list[Raw]:
+        raws: list[Raw] = []
+        page = 1
+        while conversation:
+            query: dict[str, str | int] = {"page": page, "pageSize": self._settings.list_page, "include": "attachments"}
+            try:
+                leaf = await self._client.get(f"/v1/conversations/{quote(conversation, safe='')}/messages", query)
+            except Unserved as error:
+                if error.status != 404:
+                    raise
+                break  # merged or deleted meanwhile: its messages are asked for one by one
+            raws += messages_and_files(leaf)
+            if leaf.next is None or not leaf.rows:
+                break
+            self._client.check(leaf.next)
+            page += 1
+        keep = wanted | {raw.id for raw in raws if raw.resource == "messages" and _files(Row.of(raw.body))}
+        raws = [raw for raw in raws if raw.resource == "attachments" or raw.id in keep]
+        found = {raw.id for raw in raws if raw.resource == "messages"}
+        for alone in await together(self._message, sorted(wanted - found), 1):
+            raws += alone
+        return raws
+
+    async def _message(self, message: str) -> list[Raw]:
+        path = f"/v1/messages/{quote(message, safe='')}"
+        leaf = await self._client.find(path)
+        if leaf is None or not leaf.rows:
+            return []
+        row = Row.of(leaf.rows[0])
+        raws = [row.raw("messages")]
+        for file in _files(row):
+            found = await self._client.find(f"{path}/attachments/{quote(file, safe='')}")
+            raws += [Row.of(body).raw("attachments") for body in found.rows] if found else []
+        return raws
+
+
+class Originals:
+    """The original bodies of e-mails, from the address each names.
+
+    Args:
+        client: Who asks.
+        settings: Whether originals are wanted, and how many are read at the same time.
+    """
+
+    def __init__(self, client: Client, settings: KustomerSettings) -> None:
+        self._client = client
+        self._settings = settings
+        self._forbidden = False
+
+    async def beside(self, raws: Sequence[Raw]) -> list[Raw]:
+        """The same raws, e-mails with what their own address answered: `{"data": <resource>, "body": <answer>}`."""
+        if not self._settings.full_email:
+            return list(raws)
+        return await together(self._one, raws, self._settings.readers)
+
+    async def _one(self, raw: Raw) -> Raw:
+        if raw.resource != "messages" or self._forbidden:
+            return raw
+        row = Row.of(raw.body)
+        link = row.link("related")
+        if row.attributes.get("channel") != "email" or not link:
+            return raw
+        body = await self._read(raw.id, link)
+        return raw if body is None else Raw(raw.resource, raw.id, _envelope(raw.body, body), raw.changed_at)
+
+    async def _read(self, message: str, link: str) -> bytes | None:
+        try:
+            self._client.check(link)
+        except Refused:
+            log.warning("email.foreign", message=message)
+            return write({"unread": "the original stands on another host; the preview is kept"})
+        try:
+            answer = await self._client.get_bytes(link if "://" in link or link.startswith("/") else f"/{link}")
+        except Unserved as error:
+            if error.status == 403:  # the key may read none of them
+                self._forbidden = True
+                log.warning("email.forbidden", message=message)
+                return None
+            return write({"unread": f"the original is not served (status {error.status}); the preview is kept"})
+        except Unreadable:
+            return write({"unread": "the original gave no whole answer; the preview is kept"})
+        try:
+            read(answer)
+        except (ValueError, RecursionError):
+            return write(answer.decode("utf-8", "replace"))
+        return answer
+
+
+def _envelope(resource: bytes, body: bytes) -> bytes:
+    return b'{"data":' + resource + b',"body":' + body + b"}"
+
+
+def _files(row: Row) -> list[str]:
+    """The ids of a message's files."""
+    relation = row.relationships.get("attachments")
+    data = relation.get("data") if isinstance(relation, dict) else None
+    entries = data if isinstance(data, list) else []
+    ids = [entry.get("id") if isinstance(entry, dict) else None for entry in entries]
+    return [one for one in ids if isinstance(one, str) and one]
+
+
+def _names_message(row: Row) -> bool:
+    return bool(row.related("message")) or "/messages/" in row.link("self")

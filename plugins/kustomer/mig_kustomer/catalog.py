@@ -1,0 +1,81 @@
+"""What can be read from Kustomer, as data: which list, which search context, which kind it becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec import Struct, field
+
+from mig import (
+    AGENT,
+    ATTACHMENT,
+    ATTRIBUTE,
+    COMPANY,
+    CONTACT,
+    CONVERSATION,
+    MESSAGE,
+    NOTE,
+    QUEUE,
+    TAG,
+    TEAM,
+    Kind,
+)
+
+
+class Key(Struct, frozen=True):
+    """A date of a search context: what searches call it, and the attribute that answers show it in."""
+
+    search: str
+    attribute: str
+
+
+class Context(Struct, frozen=True):
+    """A search context."""
+
+    name: str
+    changed: tuple[Key, ...]
+    """Dates to walk by; the second is tried where the first is not accepted."""
+    created: Key
+
+
+class Resource(Struct, frozen=True):
+    """One thing the API lists."""
+
+    kind: Kind
+    path: str = ""
+    """Its list; empty: it comes with another resource."""
+    queries: tuple[Mapping[str, str], ...] = field(default_factory=lambda: ({},))
+    """Several: lists that only together hold all of it."""
+    context: Context | None = None
+    """None: too small to be searched; it is read whole every time."""
+    singles: tuple[str, ...] = ()
+    """Ids that stand for the list, each read alone."""
+    many: bool = False
+    """Several ids can be read at once."""
+
+
+def _context(name: str, *more: Key) -> Context:
+    return Context(name, (Key(f"{name}_updated_at", "updatedAt"), *more), Key(f"{name}_created_at", "createdAt"))
+
+
+RESOURCES: Mapping[str, Resource] = {
+    "tags": Resource(TAG, "/v1/tags"),
+    "users": Resource(AGENT, "/v1/users", queries=({"deleted": "false"}, {"deleted": "true"})),
+    "teams": Resource(TEAM, "/v1/teams"),
+    "queues": Resource(QUEUE, "/v1/routing/queues"),
+    "metadata": Resource(ATTRIBUTE, "/v1/metadata", singles=("customer", "conversation", "company", "message")),
+    # company_updated_at is undocumented, company_modified_at too (docs/api/kustomer.md, section 5)
+    "companies": Resource(
+        COMPANY, "/v1/companies", context=_context("company", Key("company_modified_at", "modifiedAt"))
+    ),
+    "customers": Resource(CONTACT, "/v1/customers", context=_context("customer")),
+    "conversations": Resource(CONVERSATION, "/v1/conversations", context=_context("conversation"), many=True),
+    "messages": Resource(
+        MESSAGE, "/v1/messages", queries=({"include": "attachments"},), context=_context("message")
+    ),
+    "notes": Resource(NOTE, "/v1/notes", context=_context("note")),
+    "attachments": Resource(ATTACHMENT, many=True),
+}
+"""In the order they are best read: what others refer to first."""
+
+OF_KIND: Mapping[Kind, str] = {resource.kind: name for name, resource in RESOURCES.items()}

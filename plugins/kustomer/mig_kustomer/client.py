@@ -1,0 +1,204 @@
+"""Reading requests to Kustomer: budgets, limits learnt on the way, retries, and what each status means."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
+from typing import Any, NoReturn, Self, TypeVar
+
+import structlog
+
+from mig import Access, Bucket, Paused, Refused, Unclear, Unreadable
+from mig.http import Answer, Http, Unreachable, retry_after
+from mig_kustomer.settings import KustomerSettings
+from mig_kustomer.wire import Leaf, split
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+ALL = "kustomer.all"
+"""Every request of the organisation, the people in the app included."""
+SEARCH = "kustomer.search"
+"""Searches by API keys; they count in `ALL` too."""
+
+_SHARE = 0.5
+"""A live desk needs the rest."""
+_MINUTE = 60.0
+_FIRST_TRIES = 3
+"""A host nobody has reached yet is more likely misspelt than down."""
+_REFUSALS = 20
+"""429 in a row until the run ends politely."""
+_LONGEST_WAIT = 120.0
+"""A window lasts a minute: a reset further away is a clock that differs from ours."""
+
+
+class Unserved(Unreadable):
+    """An endpoint that answers this key with a status that means no."""
+
+    def __init__(self, message: str, hint: str, status: int) -> None:
+        super().__init__(message, hint)
+        self.status = status
+
+
+class Client:
+    """Asks Kustomer. Every request only reads, so every one may be sent again.
+
+    The waits go through the run's own clock, which retry libraries do not know: hence the small loop in `_answer`.
+    """
+
+    def __init__(self, settings: KustomerSettings, access: Access) -> None:
+        self._settings = settings
+        self._access = access
+        self._answered = False
+        headers = {"Authorization": f"Bearer {settings.api_key.reveal()}", "Accept": "application/json"}
+        self._http = Http(settings.url, access, headers=headers, timeout_s=settings.timeout_s)
+        self._planned = {ALL: settings.requests_per_minute, SEARCH: settings.searches_per_minute}
+        self._known = dict(self._planned)
+        access.budgets.declare([Bucket(name, amount, _MINUTE, _SHARE) for name, amount in self._planned.items()])
+
+    async def __aenter__(self) -> Self:
+        await self._http.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._http.__aexit__(kind, error, trace)
+
+    async def get(self, path: str, query: Mapping[str, str | int] | None = None) -> Leaf:
+        """Read one page of a list, or one resource.
+
+        Raises:
+            Unserved: The endpoint refuses this key or does not exist.
+            Unreadable: It gave no whole answer in all attempts.
+        """
+        return await self._answer("GET", path, query, None, (ALL,), lambda answer: split(answer.body))
+
+    async def find(self, path: str) -> Leaf | None:
+        """Read by id; None: it does not exist (any more)."""
+        try:
+            return await self.get(path)
+        except Unserved as error:
+            if error.status == 404:
+                return None
+            raise
+
+    async def get_bytes(self, path: str) -> bytes:
+        """Read something of unknown form, as it came."""
+        return await self._answer("GET", path, None, None, (ALL,), lambda answer: answer.body)
+
+    async def search(self, body: Mapping[str, Any], page: int, size: int) -> Leaf:
+        """Read one page of a search."""
+        query = {"page": page, "pageSize": size}
+        return await self._answer(
+            "POST", "/v1/customers/search", query, body, (ALL, SEARCH), lambda answer: split(answer.body)
+        )
+
+    def check(self, link: str) -> None:
+        """Make sure that a link of an answer stays on this host.
+
+        Raises:
+            Refused: It does not: the key would travel there.
+        """
+        self._http.url(link)
+
+    async def _answer(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str | int] | None,
+        body: object,
+        spend: Sequence[str],
+        read: Callable[[Answer], T],
+    ) -> T:
+        failures = refusals = 0
+        while True:
+            try:
+                answer = await self._http.request(method, path, query=query, body=body, spend=spend)
+                self._answered = True
+                self._learn(answer, spend[-1])
+                if answer.status < 300:
+                    return read(answer)
+                why = f"status {answer.status}"
+            except Unreachable as error:
+                answer, why = None, "unreachable"
+                if not self._answered and failures + 1 >= _FIRST_TRIES:
+                    raise Refused(error.message, "Check KUSTOMER_URL and the network; nothing was changed.") from error
+            except (Unclear, ValueError, RecursionError):
+                answer, why = None, "no whole answer"
+            if answer is not None and answer.status == 429:
+                refusals += 1
+                self._close(answer, spend[-1], refusals)
+                continue
+            if answer is not None and answer.status < 500:
+                _refuse(method, path, answer.status)
+            failures += 1
+            if failures >= self._settings.attempts:
+                _give_up(method, path, why, failures)
+            log.info("request.retried", path=path, why=why, attempt=failures)
+            pause = min(self._settings.pause_s * 2 ** (failures - 1), _MINUTE)
+            await self._access.clock.sleep(pause * random.uniform(0.75, 1.25))
+
+    def _learn(self, answer: Answer, bucket: str) -> None:
+        """Take a limit the platform names when it is lower than the plan's; an answer may name none."""
+        try:
+            named = int(answer.headers.get("x-ratelimit-limit", ""))
+        except ValueError:
+            return
+        amount = min(named, self._planned[bucket])
+        if amount > 0 and amount != self._known[bucket]:
+            self._known[bucket] = amount
+            self._access.budgets.declare([Bucket(bucket, amount, _MINUTE, _SHARE)])
+            log.info("limit.learnt", bucket=bucket, amount=amount)
+
+    def _close(self, answer: Answer, bucket: str, refusals: int) -> None:
+        """Let nothing leave from the bucket until its window is over."""
+        wait = retry_after(answer.headers)
+        if wait is None:
+            try:
+                reset = float(answer.headers.get("x-ratelimit-reset", ""))
+                wait = reset - self._access.clock.now().timestamp()
+            except ValueError:
+                wait = 5.0 * 2**refusals
+        wait = min(max(wait, min(refusals, 10.0)), _LONGEST_WAIT)
+        if refusals > _REFUSALS:
+            raise Paused(
+                f"Kustomer refused {refusals} requests in a row for being too many ({bucket})",
+                "Something else uses up the organisation's limit. Run the same command again later, or lower --share.",
+                retry_after_s=wait,
+            )
+        self._access.budgets.close(bucket, wait + random.uniform(0.0, 1.0))
+
+
+def _refuse(method: str, path: str, status: int) -> NoReturn:
+    where = f"{method} {path.split('?')[0]}"
+    if status == 401:
+        raise Refused(
+            f"Kustomer refused the credentials (401 on {where})",
+            "The key has expired, was revoked, or belongs to another region.\n"
+            "Check KUSTOMER_API_KEY and KUSTOMER_URL: the US answer on https://api.kustomerapp.com, the EU on\n"
+            "https://api.prod2.kustomerapp.com, India on https://api.prod4.kustomerapp.com, and each organisation on\n"
+            "https://ORG.api.kustomerapp.com; `mig check` tries again.",
+        )
+    if status == 403:
+        raise Unserved(
+            f"the key may not read {where} (403)",
+            "A key's roles cannot be changed: make one with org.permission.read, or leave this kind out with --only.",
+            status,
+        )
+    if status == 404:
+        raise Unserved(f"Kustomer has no {where} (404)", "It exists only on some plans; the rest goes on.", status)
+    raise Unserved(f"Kustomer does not answer {where} (status {status})", "`mig check` shows what it answers.", status)
+
+
+def _give_up(method: str, path: str, why: str, failures: int) -> NoReturn:
+    where = f"{method} {path.split('?')[0]}"
+    if why == "unreachable":
+        raise Refused(
+            f"Kustomer cannot be reached any more ({failures} attempts)", "Run the same command again; it goes on."
+        )
+    raise Unreadable(
+        f"{where} gave {why} {failures} times", "Run the same command again later; it goes on where it stopped."
+    )

@@ -1,0 +1,140 @@
+"""Kustomer as a source."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from mig import (
+    ATTACHMENT,
+    ATTRIBUTE,
+    MESSAGE,
+    Access,
+    Kind,
+    Page,
+    Parsed,
+    Partition,
+    Raw,
+    Ref,
+    Refused,
+    Scope,
+)
+from mig_kustomer.beside import together
+from mig_kustomer.catalog import OF_KIND, RESOURCES, Resource
+from mig_kustomer.client import Client, Unserved
+from mig_kustomer.extract import Extraction
+from mig_kustomer.parse import parse
+from mig_kustomer.settings import KustomerSettings
+from mig_kustomer.walk import Row
+
+_MANY = 100
+"""Ids of one request: a URL must not grow without end."""
+
+
+class KustomerSource:
+    """Reads an organisation of Kustomer.
+
+    Args:
+        client: Who asks.
+        settings: Page sizes and caps.
+    """
+
+    def __init__(self, client: Client, settings: KustomerSettings) -> None:
+        self._client = client
+        self._settings = settings
+
+    async def identity(self) -> str:
+        try:
+            leaf = await self._client.get("/v1/orgs/current")
+            if leaf.rows:
+                return Row.of(leaf.rows[0]).id
+        except Unserved:
+            pass  # not every role may read it; each row names its organisation
+        leaf = await self._client.get("/v1/users", {"page": 1, "pageSize": 1})
+        for row in map(Row.of, leaf.rows):
+            if organisation := row.related("org"):
+                return organisation
+        raise Refused(
+            "Kustomer does not say which organisation this key belongs to",
+            "The key needs org.permission.user.read, or the right to read GET /v1/orgs/current.",
+        )
+
+    async def partitions(self, scope: Scope) -> Sequence[Partition]:
+        wanted = scope.kinds or frozenset(OF_KIND)
+        if ATTACHMENT in wanted:
+            wanted |= {MESSAGE}
+        return [Partition(name) for name, one in RESOURCES.items() if one.path and one.kind in wanted]
+
+    def extract(self, part: Partition, scope: Scope, checkpoint: bytes | None) -> AsyncIterator[Page]:
+        return Extraction(self._client, self._settings, part.resource).pages(checkpoint)
+
+    def parse(self, raw: Raw) -> Parsed:
+        return parse(raw)
+
+    async def fetch(self, refs: Sequence[Ref]) -> Mapping[Ref, Raw]:
+        found: dict[Ref, Raw] = {}
+        for kind in dict.fromkeys(ref.kind for ref in refs):
+            name = OF_KIND[kind]
+            ids = list(dict.fromkeys(ref.id for ref in refs if ref.kind == kind))
+            if RESOURCES[name].context is None and kind != ATTACHMENT:
+                raws = await self._from_lists(name, kind, set(ids))
+            else:
+                raws = await self._by_id(name, RESOURCES[name], ids)
+            found |= {Ref(kind, id_): raw for id_, raw in raws.items()}
+        return found
+
+    async def ids(self, kind: Kind, scope: Scope) -> AsyncIterator[Sequence[tuple[str, datetime | None]]]:
+        name = "messages" if kind == ATTACHMENT else OF_KIND[kind]
+        seen: set[str] = set()
+        async for page in Extraction(self._client, self._settings, name, census=kind != ATTACHMENT).pages(None):
+            fresh = [one for raw in page.rows for one in _ids_in(raw, kind) if one[0] not in seen]
+            seen.update(id_ for id_, _ in fresh)
+            if fresh:
+                yield fresh
+
+    async def _from_lists(self, name: str, kind: Kind, wanted: set[str]) -> dict[str, Raw]:
+        """Small resources are read whole: not each of them is known to have a route by id."""
+        raws: dict[str, Raw] = {}
+        async for page in Extraction(self._client, self._settings, name, census=True).pages(None):
+            raws |= {id_: raw for raw in page.rows for id_, _ in _ids_in(raw, kind) if id_ in wanted}
+        return raws
+
+    async def _by_id(self, name: str, resource: Resource, ids: Sequence[str]) -> dict[str, Raw]:
+        raws: dict[str, Raw] = {}
+        path = resource.path or f"/v1/{name}"
+        if resource.many and len(ids) > 1:
+            for start in range(0, len(ids), _MANY):
+                leaf = await self._client.find(f"{path}/{','.join(quote(id_, safe='') for id_ in ids[start : start + _MANY])}")
+                raws |= {row.id: row.raw(name) for row in map(Row.of, leaf.rows if leaf else ())}
+
+        async def one(id_: str) -> None:
+            leaf = await self._client.find(f"{path}/{quote(id_, safe='')}")
+            if leaf is not None and leaf.rows:
+                raws[id_] = Row.of(leaf.rows[0]).raw(name)
+
+        # What a read of many left out is asked for alone: only its own 404 says that it is gone.
+        await together(one, [id_ for id_ in ids if id_ not in raws], self._settings.readers)
+        return {id_: raws[id_] for id_ in ids if id_ in raws}
+
+
+def _ids_in(raw: Raw, kind: Kind) -> list[tuple[str, datetime | None]]:
+    """The ids of the records of one kind that a raw becomes."""
+    if kind == ATTRIBUTE:
+        return [(record.ref.id, record.changed_at) for record in parse(raw).records]
+    return [(raw.id, raw.changed_at)] if RESOURCES[raw.resource].kind == kind else []
+
+
+@asynccontextmanager
+async def open_source(settings: KustomerSettings, access: Access) -> AsyncIterator[KustomerSource]:
+    """Connect; nothing is asked yet."""
+    async with Client(settings, access) as client:
+        yield KustomerSource(client, settings)
+
+
+if TYPE_CHECKING:  # the type checker proves the claim, here and not at the first record
+    from mig import Source
+
+    _: type[Source] = KustomerSource
