@@ -6,8 +6,9 @@ import asyncio
 import os
 import sqlite3
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -124,6 +125,15 @@ class Journal:
         if self._inline:
             return self._read(work)
         return await asyncio.get_running_loop().run_in_executor(self._read_pool, self._read, work)
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection to read with, where no loop runs (`mig status`)."""
+        try:
+            with self._engine.connect() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            raise _cannot_write(error) from error
 
     async def write(self, work: Work[T]) -> T:
         """Run a writing function; when this returns, its effect is durable.

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+import msgspec
+
 import mig
 from mig_crisp.keeps import KEEPS, NORMALS
 from mig_crisp.mapping import CrispMapper
@@ -33,8 +35,16 @@ def mig_mappers(register: Callable[[mig.MapperSpec], None]) -> None:
     register(mig.MapperSpec(None, "crisp", CrispMapper))
 
 
-@mig.hookimpl
-def mig_sandboxes(register: Callable[[mig.SandboxSpec], None]) -> None:
+@asynccontextmanager
+async def _serve(options: mig.SandboxOptions) -> AsyncIterator[mig.RunningSandbox]:
+    """The sandbox, told to mig with settings that fit it: without limits of its own it wants no pace of ours."""
     from mig_crisp.sandbox import spec
 
-    register(spec)
+    async with spec.serve(options) as running:
+        fitting = {} if options.limits else {"CRISP_CONVERSATIONS_PER_MINUTE": "0", "CRISP_DAILY_QUOTA": "0"}
+        yield msgspec.structs.replace(running, environment={**running.environment, **fitting})
+
+
+@mig.hookimpl
+def mig_sandboxes(register: Callable[[mig.SandboxSpec], None]) -> None:
+    register(mig.SandboxSpec("crisp", _serve))

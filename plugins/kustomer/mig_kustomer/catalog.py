@@ -70,9 +70,7 @@ RESOURCES: Mapping[str, Resource] = {
     ),
     "customers": Resource(CONTACT, "/v1/customers", context=_context("customer")),
     "conversations": Resource(CONVERSATION, "/v1/conversations", context=_context("conversation"), many=True),
-    "messages": Resource(
-        MESSAGE, "/v1/messages", queries=({"include": "attachments"},), context=_context("message")
-    ),
+    "messages": Resource(MESSAGE, "/v1/messages", queries=({"include": "attachments"},), context=_context("message")),
     "notes": Resource(NOTE, "/v1/notes", context=_context("note")),
     "attachments": Resource(ATTACHMENT, many=True),
 }

@@ -107,7 +107,8 @@ class KustomerSource:
         path = resource.path or f"/v1/{name}"
         if resource.many and len(ids) > 1:
             for start in range(0, len(ids), _MANY):
-                leaf = await self._client.find(f"{path}/{','.join(quote(id_, safe='') for id_ in ids[start : start + _MANY])}")
+                joined = quote(",".join(ids[start : start + _MANY]), safe=",")
+                leaf = await self._client.find(f"{path}/{joined}")
                 raws |= {row.id: row.raw(name) for row in map(Row.of, leaf.rows if leaf else ())}
 
         async def one(id_: str) -> None:

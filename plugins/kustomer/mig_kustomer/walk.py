@@ -59,6 +59,11 @@ class Row(Struct, frozen=True):
         found = self.value.get("relationships")
         return found if isinstance(found, dict) else {}
 
+    @property
+    def version(self) -> tuple[str, str]:
+        """The row as it is now; touched, it is another."""
+        return self.id, str(self.attributes.get("updatedAt"))
+
     def related(self, name: str) -> str:
         """The id a relationship names; empty: none."""
         relation = self.relationships.get(name)
@@ -217,9 +222,8 @@ class Walk:
     def _unseen(self, rows: Sequence[Row]) -> list[Row]:
         new = []
         for row in rows:
-            version = (row.id, str(row.attributes.get("updatedAt")))
-            if version not in self._seen:
-                self._seen[version] = row.at
+            if row.version not in self._seen:
+                self._seen[row.version] = row.at
                 new.append(row)
             if row.at is not None and (self.last is None or row.at > self.last):
                 self.last = row.at
@@ -270,7 +274,7 @@ class Walk:
                     f"the search for {self._context.name} ignores {self._key.search} beside another criterion",
                     "An instant with too many rows cannot be read whole; the rest goes on.",
                 )
-            yield Step(step.rows, self._since)
+            yield Step([row for row in step.rows if row.version not in self._seen], self._since)
 
 
 def _body(

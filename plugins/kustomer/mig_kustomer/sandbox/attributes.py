@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from mig_kustomer.sandbox.clock import text_to_ms
-from mig_kustomer.sandbox.rows import Json, related
+from mig_kustomer.sandbox.rows import Json, entries, related
 
 
 class Type(enum.Enum):
@@ -87,7 +87,9 @@ def _words(path: str, type_: Type, allowed: Iterable[str] = ()) -> Attribute:
 
 
 def _entries(path: str, field: str, type_: Type = Type.STRING) -> Attribute:
-    return Attribute(type_, lambda resource: _strings([entry.get(field) for entry in _walk(resource, [path]) or ()]))
+    return Attribute(
+        type_, lambda resource: _strings([entry.get(field) for entry in entries(resource["attributes"], path)])
+    )
 
 
 def _parent(relation: str, type_: Type = Type.EXACT) -> Attribute:
@@ -118,15 +120,15 @@ def _own_id() -> Attribute:
 
 def _social(network: str) -> Attribute:
     def read(resource: Json) -> list[str]:
-        entries = [entry for entry in _walk(resource, ["socials"]) or () if entry.get("type") == network]
-        return _strings([entry.get(field) for entry in entries for field in ("username", "userid")])
+        found = [entry for entry in entries(resource["attributes"], "socials") if entry.get("type") == network]
+        return _strings([entry.get(field) for entry in found for field in ("username", "userid")])
 
     return Attribute(Type.STRING, read)
 
 
 def _external_ids(resource: Json) -> list[str]:
-    entries = _walk(resource, ["externalIds"]) or ()
-    return _strings([_walk(resource, ["externalId"]), *(entry.get("externalId") for entry in entries)])
+    found = entries(resource["attributes"], "externalIds")
+    return _strings([_walk(resource, ["externalId"]), *(entry.get("externalId") for entry in found)])
 
 
 def _subject(resource: Json) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 from aiohttp import web
 
@@ -362,12 +363,11 @@ def _audited(call: Call) -> list[Row]:
 
 
 def _cursor_links(call: Call, ids: Sequence[str], start: int, count: int) -> Json:
-    others = "&".join(f"{name}={value}" for name, value in call.query.items() if name not in ("after", "before"))
+    others = [(name, value) for name, value in call.query.items() if name not in ("after", "before")]
 
     def link(position: int) -> str:
-        cursors = f"after={ids[position - 1]}&before={ids[0]}" if position > 0 else ""
-        query = "&".join(filter(None, (others, cursors)))
-        return f"{call.path}?{query}" if query else call.path
+        cursors = [("after", ids[position - 1]), ("before", ids[0])] if position > 0 else []
+        return f"{call.path}?{urlencode([*others, *cursors])}".rstrip("?")
 
     return {
         "self": link(start),

@@ -30,7 +30,6 @@ class Call:
         self.path = request.path.rstrip("/")
         self.query = request.query
         self.base = f"{request.scheme}://{request.host}"
-        self.key = request.headers.get("Authorization", "").removeprefix("Bearer ")
         self.headers = request.headers
 
     @property

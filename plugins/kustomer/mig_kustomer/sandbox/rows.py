@@ -102,6 +102,11 @@ def related(resource: Json, relation: str) -> str | None:
     return data.get("id") if isinstance(data, dict) else None
 
 
+def entries(attributes: Json, name: str) -> list[Json]:
+    """The objects of a contact array; old rows hold other things there too."""
+    return [entry for entry in attributes.get(name) or () if isinstance(entry, dict)]
+
+
 def digits(phone: object) -> str:
     """A telephone number without anything but its digits."""
     return re.sub(r"\D", "", str(phone))
@@ -118,10 +123,10 @@ def keys_of(kind: str, resource: Json) -> Iterator[tuple[str, str]]:
     attributes = resource.get("attributes") or {}
     externals = {attributes.get("externalId")}
     if kind == "customers":
-        externals |= {entry.get("externalId") for entry in attributes.get("externalIds") or ()}
-        for address in {str(entry.get("email", "")).lower() for entry in attributes.get("emails") or ()} - {""}:
+        externals |= {entry.get("externalId") for entry in entries(attributes, "externalIds")}
+        for address in {str(entry.get("email", "")).lower() for entry in entries(attributes, "emails")} - {""}:
             yield "email", address
-        for number in {digits(entry.get("phone", "")) for entry in attributes.get("phones") or ()} - {""}:
+        for number in {digits(entry.get("phone", "")) for entry in entries(attributes, "phones")} - {""}:
             yield "phone", number
     for external in externals:
         if external:

@@ -8,10 +8,9 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from typing import NoReturn, cast
+from typing import NoReturn
 
 from aiohttp import web
-from aiohttp.typedefs import Middleware
 
 import mig
 from mig.testing.sandbox import CONTROL, Faults, serving
@@ -51,9 +50,7 @@ class Sandbox:
 
     def application(self) -> web.Application:
         """The web application; faults strike outermost."""
-        # aiohttp's own type names the parameters of a middleware, which the one of Faults leaves open.
-        strike = cast(Middleware, self.faults.middleware(self._fault))
-        app = web.Application(middlewares=[strike], client_max_size=64 * 1024 * 1024)
+        app = web.Application(middlewares=[self.faults.middleware(self._fault)], client_max_size=64 * 1024 * 1024)
         app.router.add_route("*", "/{tail:.*}", self._answer)
         return app
 

@@ -26,8 +26,8 @@ SWITCHES: dict[str, str] = {
     "merged_conversation": "what the source of a conversation merge answers by id: `404` (default) or `empty`",
     "reparent": "whether a merge moves updatedAt of the messages and notes it moves: `bump` (default) or `silent`",
     "business_rules": "`off` makes /v1/business-rules answer 404 (default `on`)",
-    "attachment_rows": "`without_id` leaves the id out of rows of /v1/conversations/{id}/attachments, as the documented "
-    "example does (default `with_id`)",
+    "attachment_rows": "`without_id` leaves the id out of rows of /v1/conversations/{id}/attachments, as the "
+    "documented example does (default `with_id`)",
     "mail_html": "what /v1/postmark/messages/{id} answers: `on` (default), `403` or `404`",
     "timed_out": "share of search pages that are partial with meta.timed_out true, 0 to 1 (default 0)",
     "lag": "seconds until a change shows in searches (default 0)",

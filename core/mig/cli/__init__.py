@@ -1,0 +1,71 @@
+"""The command line: thin click commands over the engine."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+import click
+
+from mig import __version__
+from mig.cli.common import say_error
+from mig.cli.demo import demo
+from mig.cli.plugins import plugins
+from mig.cli.run import run
+from mig.cli.sandbox import sandbox
+from mig.cli.status import status
+from mig.errors import MigError, Paused, Refused, Usage
+from mig.plugins import Registry
+
+EXIT_USAGE, EXIT_REFUSED, EXIT_PAUSED, EXIT_BUG = 2, 3, 4, 70
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="mig")
+def cli() -> None:
+    """Move a customer-support desk from one platform to another, completely and once, and prove what arrived."""
+
+
+for _command in (run, status, plugins, sandbox, demo):
+    cli.add_command(_command)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point of the `mig` command; exits with the code of the command line's contract."""
+    sys.exit(_main(arguments))
+
+
+def _main(arguments: Sequence[str] | None) -> int:
+    try:
+        registry = Registry()
+        registry.manager.hook.mig_commands(group=cli)
+        result = cli.main(args=arguments, prog_name="mig", standalone_mode=False, obj=registry)
+        return int(result or 0)
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except click.Abort:
+        return 130
+    except click.ClickException as error:
+        error.show()
+        return EXIT_USAGE
+    except MigError as error:
+        say_error(error)
+        return {Usage: EXIT_USAGE, Refused: EXIT_REFUSED, Paused: EXIT_PAUSED}.get(type(error), EXIT_REFUSED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader left: nothing more to say
+        return 0
+    except Exception as error:
+        _say_bug(error)
+        return EXIT_BUG
+
+
+def _say_bug(error: BaseException) -> None:
+    """Where it happened, never with what: values can be bodies or secrets."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    frames = traceback.extract_tb(error.__traceback__)
+    where = "\n".join(f"    {os.path.basename(f.filename)}:{f.lineno} in {f.name}" for f in frames[-6:])
+    click.echo(f"mig: a fault of mig itself ({type(error).__name__})\n{where}", err=True)
+    click.echo("  What was committed is safe. Please report these lines; the same command goes on from here.", err=True)

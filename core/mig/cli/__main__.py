@@ -1,0 +1,5 @@
+"""`python -m mig.cli` is `mig`."""
+
+from mig.cli import main
+
+main()

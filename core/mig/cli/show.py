@@ -1,0 +1,183 @@
+"""What the person sees: progress while it runs, a summary whose numbers add up, one JSON object for programs."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import click
+import msgspec
+
+from mig.errors import MigError
+
+if TYPE_CHECKING:
+    from mig.budgets import Budgets
+    from mig.engine.run import Progress, Report
+
+COLUMNS = ("in_scope", "loaded", "updated", "unchanged", "archived", "merged", "skipped", "failed", "pending")
+_HEAD = [
+    "contact",
+    "company",
+    "conversation",
+    "message",
+    "note",
+    "attachment",
+    "tag",
+    "agent",
+    "team",
+    "queue",
+    "attribute",
+]
+
+
+class Watcher:
+    """Progress on stderr, twice a second; silent when stderr is no terminal or the person wants quiet.
+
+    Args:
+        progress: Filled by the engine.
+        quiet: Show nothing.
+    """
+
+    def __init__(self, progress: Progress, *, quiet: bool) -> None:
+        self._progress = progress
+        self._quiet = quiet or not sys.stderr.isatty()
+        self._budgets: Budgets | None = None
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def watch(self, budgets: Budgets) -> None:
+        """From now on budgets are shown too."""
+        self._budgets = budgets
+
+    def __enter__(self) -> Self:
+        if not self._quiet:
+            self._thread = threading.Thread(target=self._draw, daemon=True)
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(timeout=2)
+
+    def _draw(self) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        began = time.monotonic()
+        with Live(console=Console(stderr=True), refresh_per_second=4, transient=True) as live:
+            while not self._stop.wait(0.5):
+                live.update(self._lines(time.monotonic() - began))
+
+    def _lines(self, seconds: float) -> str:
+        progress = self._progress
+        rows = [f"{name} {count:,}" for name, count in progress.rows.items()]
+        lines = ["read      " + ("  ".join(rows) or "...")]
+        if progress.stage == "deliver":
+            rate = progress.operations / seconds if seconds else 0
+            done, total = progress.units, max(progress.units_total, progress.units)
+            eta = (total - done) * seconds / done if done else 0
+            lines.append(f"deliver   {done:,} of {total:,} units  {rate:,.0f} requests/s  about {eta:,.0f} s left")
+        for name, level in (self._budgets.levels if self._budgets else {}).items():
+            kept = f"{level.used:,} of {int(level.ours):,} today" if level.bucket.daily else f"{level.used:,} spent"
+            lines.append(f"budget    {name}  share {level.share:g}  {kept}")
+        return "\n".join(lines)
+
+
+def as_object(report: Report) -> dict[str, Any]:
+    """The report as the JSON contract has it."""
+    kinds: dict[str, Any] = {name: msgspec.to_builtins(count) for name, count in _ordered(report)}
+    if report.by_attribute and "attribute" in kinds:
+        kinds["attribute"]["by"] = {name: msgspec.to_builtins(c) for name, c in report.by_attribute.items()}
+    found: dict[str, Any] = {
+        "schema": 1,
+        "run_id": report.run_id,
+        "status": report.status,
+        "kinds": kinds,
+        "requests": report.requests,
+        "seconds": report.seconds,
+        "possible_orphans": report.orphans,
+        "in_doubt": report.doubtful,
+        "warnings": report.warnings,
+        "unreadable": report.unreadable,
+        "notices": report.notices,
+    }
+    if report.error is not None:
+        found["error"] = {"message": report.error.message, "hint": report.error.hint}
+    return found
+
+
+def refused_object(error: MigError) -> dict[str, Any]:
+    """The JSON object of a run that never began."""
+    return {
+        "schema": 1,
+        "run_id": None,
+        "status": "refused",
+        "kinds": {},
+        "requests": {"source": 0, "target": 0},
+        "seconds": 0.0,
+        "error": {"message": error.message, "hint": error.hint},
+    }
+
+
+def say_object(value: dict[str, Any]) -> None:
+    """ONE object on stdout."""
+    click.echo(msgspec.json.encode(value).decode())
+
+
+def summary(report: Report, source: str, target: str, title: str = "") -> None:
+    """The closing summary: a row per kind, then what needs attention, then what to do next."""
+    words = {
+        "completed": "completed",
+        "paused": "paused: a quota is used up",
+        "interrupted": "interrupted: the state is safe",
+        "refused": "stopped",
+    }
+    click.echo(f"\n{title or f'{source} -> {target}'}: {words.get(report.status, report.status)}\n")
+    shown = [c for c in COLUMNS if c in ("in_scope", "loaded") or any(getattr(k, c) for k in report.kinds.values())]
+    click.echo(f"  {'':14}" + "".join(f"{name.replace('_', ' '):>11}" for name in shown))
+    for name, count in _ordered(report):
+        click.echo(f"  {name:14}" + "".join(f"{getattr(count, column) or '-':>11}" for column in shown))
+    click.echo("")
+    for kind, word, reason, count in report.reasons:
+        if word != "loaded":
+            click.echo(f"  {count:>6} {kind} {word}: {reason}")
+    _attention(report)
+    click.echo(f"\n  {report.requests['source']} requests to {source}, {report.requests['target']} to {target}")
+    for kind, units in sorted(report.units.items()):
+        click.echo(
+            f"  {kind}: {report.sent.get(kind, 0)} writes for {units} = {report.sent.get(kind, 0) / units:.2f} each"
+        )
+    click.echo(f"  {_next(report)}")
+
+
+def _attention(report: Report) -> None:
+    for kind, why in report.unreadable.items():
+        click.echo(f"  not readable: {kind}: {why}")
+    for kind, name, reason in report.failures:
+        click.echo(f"  quarantined: {kind} {name}: {reason}")
+    if report.warnings:
+        click.echo(f"  {report.warnings} records were read with a warning (kept in the journal)")
+    if report.orphans:
+        click.echo(f"  up to {report.orphans} empty, invisible leftovers of unclear births (mig status lists them)")
+    for notice in report.notices:
+        click.echo(f"  {notice}")
+
+
+def _next(report: Report) -> str:
+    if report.status != "completed":
+        return "Run the same command again: it goes on where it stopped."
+    if report.exit_code:
+        return "Correct what is quarantined or not readable, and run again: only that and what changed is moved."
+    return "Run it again at any time: only what changed since is moved."
+
+
+def _ordered(report: Report) -> list[tuple[str, Any]]:
+    names = [name for name in _HEAD if name in report.kinds]
+    names += sorted(set(report.kinds) - set(names))
+    return [(name, report.kinds[name]) for name in names]

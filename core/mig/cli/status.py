@@ -1,0 +1,89 @@
+"""`mig status`: where a migration stands, from the journal alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+import msgspec
+
+from mig.cli.common import common_options, read_common
+from mig.cli.show import COLUMNS, say_object
+from mig.errors import Usage
+from mig.plugins import Registry
+
+
+@click.command()
+@common_options
+@click.pass_obj
+def status(registry: Registry, /, **options: Any) -> None:
+    """Where it stands: counts, the last run, what is in doubt, possible leftovers. Asks no platform."""
+    from mig.journal import counts
+    from mig.journal.store import Journal
+
+    common = read_common(registry, **options)
+    journal = Journal.open(common.config.state, inline=True, create=False)
+    try:
+        with journal.reading() as connection:
+            row = choose(counts.migrations(connection), common.config.source, common.config.target)
+            last = counts.last_run(connection, row.id)
+            kinds = counts.kinds(connection, row.id, last.id if last else 0)
+            found = {
+                "schema": 1,
+                "source": f"{row.source}:{row.organisation}",
+                "target": f"{row.target}:{row.workspace}",
+                "last_run": {
+                    "run_id": last.id,
+                    "started_at": last.started_at,
+                    "ended_at": last.ended_at,
+                    "status": last.status or "running",
+                }
+                if last
+                else None,
+                "kinds": {name: msgspec.to_builtins(count) for name, count in kinds.items()},
+                "waiting_units": counts.dirty_units(connection, row.id),
+                "in_doubt": counts.doubtful(connection, row.id),
+                "possible_orphans": [{"unit": u, "count": n} for u, n in counts.orphans(connection, row.id)],
+                "failures": [
+                    {"kind": kind, "id": name, "reason": why} for kind, name, why in counts.failures(connection, row.id)
+                ],
+            }
+    finally:
+        journal.close()
+    if common.as_json:
+        say_object(found)
+    else:
+        _show(found)
+
+
+def choose(rows: list[Any], source: str, target: str) -> Any:
+    """The migration meant: by its platforms, or the only one.
+
+    Raises:
+        Usage: None fits, or several do.
+    """
+    fitting = [row for row in rows if source in ("", row.source) and target in ("", row.target)]
+    if len(fitting) == 1:
+        return fitting[0]
+    if not fitting:
+        raise Usage("this journal holds no such migration", "Begin one with `mig run`, or name another --state.")
+    listed = "\n".join(f"{r.source}:{r.organisation} -> {r.target}:{r.workspace}" for r in fitting)
+    raise Usage("this journal holds several migrations", f"Name one with --source and --target:\n{listed}")
+
+
+def _show(found: dict[str, Any]) -> None:
+    click.echo(f"{found['source']} -> {found['target']}")
+    last = found["last_run"]
+    if last:
+        click.echo(f"  last run {last['run_id']}: {last['status']}, started {last['started_at']}")
+    shown = [c for c in COLUMNS if c == "in_scope" or any(kind[c] for kind in found["kinds"].values())]
+    click.echo(f"\n  {'':14}" + "".join(f"{name.replace('_', ' '):>11}" for name in shown))
+    for name, count in found["kinds"].items():
+        click.echo(f"  {name:14}" + "".join(f"{count[column] or '-':>11}" for column in shown))
+    click.echo(f"\n  {found['waiting_units']} units wait to be delivered, {found['in_doubt']} requests are in doubt")
+    if found["possible_orphans"]:
+        click.echo("  births without a clear answer, which may have left something empty and invisible behind:")
+        for item in found["possible_orphans"]:
+            click.echo(f"    {item['unit']}: up to {item['count']}")
+    for failure in found["failures"]:
+        click.echo(f"  quarantined: {failure['kind']} {failure['id']}: {failure['reason']}")

@@ -1,0 +1,712 @@
+"""The Kustomer source against a small desk written from the API page alone (docs/api/kustomer.md)."""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import mig
+from mig import Access, Budgets, Partition, Ref, Refused, Scope, Unreadable
+from mig.settings import Secret
+from mig_kustomer.settings import KustomerSettings
+from mig_kustomer.source import open_source
+
+BEGIN = datetime(2026, 9, 1, tzinfo=UTC)
+PATHS = {
+    "customer": "customers",
+    "company": "companies",
+    "conversation": "conversations",
+    "message": "messages",
+    "note": "notes",
+}
+
+
+class FakeClock:
+    """Time that passes only in sleep."""
+
+    def __init__(self) -> None:
+        self.passed = 0.0
+
+    def now(self) -> datetime:
+        return BEGIN + timedelta(days=30, seconds=self.passed)
+
+    def monotonic(self) -> float:
+        return self.passed
+
+    async def sleep(self, seconds: float) -> None:
+        self.passed += max(0.0, seconds)
+
+
+def iso(when: datetime) -> str:
+    return when.strftime("%Y-%m-%dT%H:%M:%S.") + f"{when.microsecond // 1000:03d}Z"
+
+
+def at(seconds: float) -> str:
+    return iso(BEGIN + timedelta(seconds=seconds))
+
+
+class Desk:
+    """A Kustomer organisation: lists by id, searches by date, caps, and whatever a test lets go wrong."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, list[dict[str, Any]]] = {name: [] for name in PATHS}
+        self.files: dict[str, list[str]] = {}
+        self.small: dict[str, list[dict[str, Any]]] = {"tags": [], "users": [], "teams": [], "routing/queues": []}
+        self.metadata: dict[str, Any] = {}
+        self.cap = 10_000
+        self.answers: list[Callable[[httpx.Request], httpx.Response | None]] = []
+        self.before: Callable[[httpx.Request], None] = lambda request: None
+        self.asked: list[httpx.Request] = []
+        self.sorts = True
+        self.filters = True
+        self.text: Callable[[bytes], bytes] = lambda body: body
+
+    def add(self, kind: str, id_: str, updated: str, created: str = at(-1), **more: Any) -> dict[str, Any]:
+        relationships = more.pop("relationships", {})
+        row = {
+            "type": kind,
+            "id": id_,
+            "attributes": {"updatedAt": updated, "createdAt": created, **more},
+            "relationships": relationships,
+            "links": {"self": f"/v1/{PATHS[kind]}/{id_}"},
+        }
+        self.rows[kind].append(row)
+        return row
+
+    def message(self, id_: str, updated: str, conversation: str | None = "v1", files: int = 0, **more: Any) -> None:
+        relation = {"conversation": {"data": {"type": "conversation", "id": conversation}}} if conversation else {}
+        self.add("message", id_, updated, direction="in", relationships=relation, **more)
+        self.files[id_] = [f"{id_}-file{n}" for n in range(files)]
+
+    def searches(self) -> list[dict[str, Any]]:
+        return [json.loads(r.content) for r in self.asked if r.method == "POST"]
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(request)
+        assert request.headers["authorization"] == "Bearer key"
+        self.before(request)
+        while self.answers:
+            answer = self.answers.pop(0)(request)
+            if answer is not None:
+                return answer
+        path = request.url.path.removeprefix("/v1/")
+        answer = self._search(request) if path == "customers/search" else self._get(path, dict(request.url.params))
+        return httpx.Response(answer.status_code, content=self.text(answer.content))
+
+    def _get(self, path: str, query: dict[str, str]) -> httpx.Response:
+        if path == "orgs/current":
+            return httpx.Response(200, json={"data": {"type": "org", "id": "org1"}})
+        head, _, tail = path.partition("/")
+        if head == "metadata":
+            return self._one(self.metadata.get(tail))
+        kinds = {plural: kind for kind, plural in PATHS.items()}
+        if head == "conversations" and tail.endswith("/messages"):
+            conversation = tail.removesuffix("/messages")
+            if not any(row["id"] == conversation for row in self.rows["conversation"]):
+                return httpx.Response(404)
+            rows = [r for r in self.rows["message"] if self._of(r) == conversation]
+            return self._page(rows, path, query)
+        if head == "messages" and "/attachments/" in tail:
+            return self._one(self._file(tail.split("/")[2], tail.split("/")[0]))
+        if head in kinds and tail:
+            found = {row["id"]: row for row in self.rows[kinds[head]]}
+            if "," in tail:
+                return httpx.Response(200, json={"data": [found[one] for one in tail.split(",") if one in found]})
+            return self._one(self._shown(found[tail], True) if tail in found else None)
+        rows = sorted(self.rows[kinds[head]], key=lambda row: row["id"]) if head in kinds else self.small[path]
+        if path == "users":
+            rows = [row for row in rows if str(row["attributes"].get("deleted", False)).lower() == query["deleted"]]
+        return self._page(rows, path, query)
+
+    def _page(self, rows: list[dict[str, Any]], path: str, query: dict[str, str]) -> httpx.Response:
+        page, size = int(query["page"]), int(query["pageSize"])
+        assert size <= 100
+        assert (page - 1) * size < self.cap, "asked past the cap"
+        some = rows[(page - 1) * size : page * size]
+        with_files = query.get("include") == "attachments"
+        answer: dict[str, Any] = {
+            "meta": {"page": page, "pageSize": size},
+            "data": [self._shown(row, with_files) for row in some],
+            "links": {"next": f"/v1/{path}?page={page + 1}&pageSize={size}" if page * size < len(rows) else None},
+        }
+        if with_files:
+            answer["included"] = [self._file(f, row["id"]) for row in some for f in self.files.get(row["id"], [])]
+        return httpx.Response(200, json=answer)
+
+    def _search(self, request: httpx.Request) -> httpx.Response:
+        body = json.loads(request.content)
+        page, size = int(request.url.params["page"]), int(request.url.params["pageSize"])
+        kind = body["queryContext"]
+        assert size <= 500
+        assert (page - 1) * size < self.cap, "asked past the cap"
+        rows = [row for row in self.rows[kind] if not self.filters or all(self._meets(row, c) for c in body["and"])]
+        (key, order), *_ = [*body["sort"][0].items()]
+        if self.sorts:
+            rows.sort(key=lambda row: row["attributes"][self._attribute(key)], reverse=order == "desc")
+        some = rows[(page - 1) * size : page * size]
+        path = f"/v1/customers/search?page={page + 1}&pageSize={size}"
+        return httpx.Response(
+            200,
+            json={
+                "meta": {"total": len(rows), "timed_out": False},
+                "data": [self._shown(row, False) for row in some],
+                "links": {"next": path if page * size < len(rows) else None},
+            },
+        )
+
+    def _meets(self, row: dict[str, Any], criterion: dict[str, Any]) -> bool:
+        ((key, test),) = criterion.items()
+        ((word, value),) = test.items()
+        if key == "message_attachment_count":
+            return len(self.files.get(row["id"], [])) >= value
+        found = row["attributes"][self._attribute(key)]
+        return {"gte": found >= value, "lte": found <= value}[word]
+
+    def _attribute(self, key: str) -> str:
+        return {"updated_at": "updatedAt", "created_at": "createdAt", "modified_at": "modifiedAt"}[
+            key.partition("_")[2]
+        ]
+
+    def _of(self, row: dict[str, Any]) -> str | None:
+        return row["relationships"].get("conversation", {}).get("data", {}).get("id")
+
+    def _shown(self, row: dict[str, Any], with_files: bool) -> dict[str, Any]:
+        files = self.files.get(row["id"]) if with_files else None
+        if not files:
+            return row
+        relation = {"attachments": {"data": [{"type": "attachment", "id": one} for one in files]}}
+        return {**row, "relationships": {**row["relationships"], **relation}}
+
+    def _file(self, id_: str, message: str) -> dict[str, Any]:
+        return {
+            "type": "attachment",
+            "id": id_,
+            "attributes": {"name": "a"},
+            "links": {"self": f"/v1/messages/{message}/attachments/{id_}"},
+        }
+
+    def _one(self, row: dict[str, Any] | None) -> httpx.Response:
+        return httpx.Response(200, json={"data": row}) if row else httpx.Response(404)
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+@asynccontextmanager
+async def opened(desk: Any, **more: Any) -> Any:
+    clock = FakeClock()
+    access = Access(clock, Budgets(clock), httpx.MockTransport(desk))
+    chosen = {"list_page": 4, "search_page": 5, "list_cap": 20, **more}
+    async with open_source(
+        KustomerSettings(url="https://desk.example", api_key=Secret("key"), **chosen), access
+    ) as source:
+        source.clock, source.budgets = clock, access.budgets  # for the tests alone
+        yield source
+
+
+async def drain(source: Any, resource: str, checkpoint: bytes | None = None) -> tuple[list[mig.Page], bytes]:
+    pages = [page async for page in source.extract(Partition(resource), Scope(), checkpoint)]
+    assert json.loads(pages[-1].checkpoint or b"{}")["mode"] == "done"
+    return pages, pages[-1].checkpoint or b""
+
+
+def ids(pages: list[mig.Page], resource: str | None = None) -> list[str]:
+    return [row.id for page in pages for row in page.rows if resource is None or row.resource == resource]
+
+
+def refuse(status: int, headers: dict[str, str] | None = None, path: str = "") -> Callable[[httpx.Request], Any]:
+    return lambda request: httpx.Response(status, headers=headers) if request.url.path.endswith(path) else None
+
+
+class Always:
+    """An answer for a path, for ever."""
+
+    def __init__(self, desk: Desk, status: int, path: str) -> None:
+        self.desk, self.status, self.path = desk, status, path
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith(self.path):
+            self.desk.asked.append(request)
+            return httpx.Response(self.status)
+        return self.desk(request)
+
+
+# ---- lists -----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_list_is_read_to_its_end_and_its_mark_is_the_servers_last_change(desk):
+    for n in range(10):
+        desk.add("conversation", f"c{n}", at(n))
+    async with opened(desk) as source:
+        pages, done = await drain(source, "conversations")
+    assert ids(pages) == [f"c{n}" for n in range(10)]
+    assert pages[0].rows[0].changed_at == BEGIN
+    assert json.loads(done) == {"mode": "done", "mark": at(9)}
+
+
+async def test_an_empty_organisation_is_read_and_its_first_record_found_later(desk):
+    async with opened(desk) as source:
+        pages, done = await drain(source, "notes")
+        assert ids(pages) == []
+        desk.add("note", "n1", at(5))
+        pages, _ = await drain(source, "notes", done)
+    assert ids(pages) == ["n1"]
+
+
+async def test_bytes_of_rows_are_those_of_the_answer(desk):
+    row = desk.add("note", "n1", at(1), body="ü €", n=1.50)
+    async with opened(desk) as source:
+        pages, _ = await drain(source, "notes")
+    assert pages[0].rows[0].body == httpx.Response(200, json=row).content
+
+
+@pytest.mark.parametrize("dirt", [b"half \\ud83d", b"bell \x07", b"no utf-8 \xff"])
+async def test_a_row_with_broken_characters_costs_no_page(desk, dirt):
+    desk.add("note", "n1", at(1), body="dirt")
+    desk.add("note", "n2", at(2), body="clean")
+    desk.text = lambda body: body.replace(b"dirt", dirt)
+    async with opened(desk) as source:
+        pages, _ = await drain(source, "notes")
+        notes = [source.parse(row).records[0] for row in pages[0].rows]
+    assert [note.ref.id for note in notes] == ["n1", "n2"]
+    assert notes[1].text == "clean"
+    assert notes[0].text == {b"b": "bell \x07", b"h": "half \ufffd", b"n": "no utf-8 \ufffd"}[dirt[:1]]
+
+
+async def test_a_row_without_an_id_reaches_quarantine_and_not_the_floor(desk):
+    desk.add("note", "n1", at(1))
+    desk.rows["note"].append({"type": "note", "id": "", "attributes": {"updatedAt": at(2)}})
+    async with opened(desk) as source:
+        pages, _ = await drain(source, "notes")
+        (odd, _fine) = sorted(pages[0].rows, key=lambda row: row.id != "n1", reverse=True)
+        with pytest.raises(mig.Unparseable):
+            source.parse(odd)
+    assert odd.id.startswith("unreadable-")
+
+
+async def test_a_list_that_moves_while_it_is_read_is_read_again(desk):
+    for n in range(8):
+        desk.add("customer", f"c{n}", at(n))
+
+    def delete(request: httpx.Request) -> None:
+        if request.url.params.get("page") == "2":  # c0 goes, c4 moves up to the page already read
+            desk.before = lambda request: None
+            desk.rows["customer"] = desk.rows["customer"][1:]
+            desk.add("customer", "c9", at(99))
+
+    desk.before = delete
+    async with opened(desk) as source:
+        pages, _ = await drain(source, "customers")
+    assert sorted(ids(pages)) == [f"c{n}" for n in (0, 1, 2, 3, 4, 5, 6, 7, 9)]
+
+
+async def test_active_and_deactivated_users_are_both_read(desk):
+    desk.small["users"] = [{"id": "u1", "attributes": {}}, {"id": "u2", "attributes": {"deleted": True}}]
+    async with opened(desk) as source:
+        pages, done = await drain(source, "users")
+        assert ids(pages) == ["u1", "u2"]
+        pages, _ = await drain(source, "users", done)
+    assert ids(pages) == ["u1", "u2"]
+
+
+async def test_metadata_is_read_for_each_kind_there_is(desk):
+    desk.metadata = {"customer": {"id": "customer", "attributes": {"properties": {"planStr": {}}}}}
+    async with opened(desk) as source:
+        pages, _ = await drain(source, "metadata")
+        assert ids(pages) == ["customer"]
+        assert [one async for page in source.ids(mig.ATTRIBUTE, Scope()) for one in page] == [("contact.planStr", None)]
+        found = await source.fetch([Ref(mig.ATTRIBUTE, "contact.planStr"), Ref(mig.ATTRIBUTE, "contact.goneStr")])
+    assert list(found) == [Ref(mig.ATTRIBUTE, "contact.planStr")]
+
+
+async def test_a_list_past_its_cap_goes_on_by_search(desk):
+    for n in range(33):
+        desk.add("conversation", f"c{n:02}", at(n))
+    desk.cap = 20
+    async with opened(desk) as source:
+        pages, done = await drain(source, "conversations")
+    assert set(ids(pages)) == {f"c{n:02}" for n in range(33)}
+    assert json.loads(done)["mark"] == at(32)
+
+
+async def test_a_list_past_its_cap_without_search_says_that_it_is_incomplete(desk):
+    for n in range(33):
+        desk.add("conversation", f"c{n:02}", at(n))
+    desk.cap = 20
+    async with opened(Always(desk, 403, "search")) as source:
+        with pytest.raises(Unreadable, match="only the first 20"):
+            await drain(source, "conversations")
+
+
+# ---- delta and walk --------------------------------------------------------------------------------------------------
+
+
+async def test_a_delta_reads_what_changed_and_the_overlap(desk):
+    for n in range(10):
+        desk.add("conversation", f"c{n}", at(n * 1000))
+    async with opened(desk) as source:
+        _, done = await drain(source, "conversations")
+        desk.rows["conversation"][2]["attributes"]["updatedAt"] = at(99_000)
+        desk.asked.clear()
+        pages, done = await drain(source, "conversations", done)
+        assert ids(pages) == ["c9", "c2"]
+        assert len(desk.asked) == 1
+        assert desk.searches()[0]["includeDeleted"] is True
+        assert ids((await drain(source, "conversations", done))[0]) == ["c2"]
+
+
+async def test_more_rows_of_one_instant_than_a_page_holds_are_all_found(desk):
+    for n in range(3):
+        desk.add("note", f"a{n}", at(n))
+    for n in range(13):
+        desk.add("note", f"t{n:02}", at(50_000))
+    for n in range(3):
+        desk.add("note", f"z{n}", at(90_000 + n))
+    async with opened(desk) as source:
+        done = b'{"mode":"done","mark":"' + at(1000).encode() + b'"}'
+        pages, _ = await drain(source, "notes", done)
+    assert sorted(ids(pages)) == sorted([*(f"t{n:02}" for n in range(13)), *(f"z{n}" for n in range(3))])
+
+
+async def test_an_instant_with_more_rows_than_the_cap_is_cut_by_creation(desk):
+    for n in range(31):
+        desk.add("note", f"t{n:02}", at(50_000), created=at(n // 3))
+    desk.add("note", "z", at(90_000))
+    desk.cap = 20
+    async with opened(desk) as source:
+        pages, _ = await drain(source, "notes", b'{"mode":"done","mark":"' + at(0).encode() + b'"}')
+    assert sorted(ids(pages)) == sorted([*(f"t{n:02}" for n in range(31)), "z"])
+
+
+async def test_an_instant_that_cannot_be_cut_is_not_passed_over(desk):
+    for n in range(31):
+        desk.add("note", f"t{n:02}", at(50_000), created=at(0))
+    desk.cap = 20
+    async with opened(desk) as source:
+        with pytest.raises(Unreadable, match="in one instant"):
+            await drain(source, "notes", b'{"mode":"done","mark":"' + at(0).encode() + b'"}')
+
+
+async def test_rows_touched_during_the_walk_push_nobody_out(desk):
+    for n in range(40):
+        desk.add("note", f"n{n:02}", at(n * 1000))
+    touched = Counter[str]()
+
+    def touch(request: httpx.Request) -> None:
+        if request.method == "POST" and request.url.params["pageSize"] != "1" and len(touched) < 12:
+            row = desk.rows["note"][len(touched)]
+            touched[row["id"]] += 1
+            row["attributes"]["updatedAt"] = at(100_000 + len(touched))
+
+    desk.before = touch
+    async with opened(desk) as source:
+        pages, _ = await drain(source, "notes", b'{"mode":"done","mark":"' + at(0).encode() + b'"}')
+    assert set(ids(pages)) == {f"n{n:02}" for n in range(40)}
+
+
+async def test_rows_shown_younger_than_their_place_in_the_index_push_nobody_out(desk):
+    """The index says where a row stands, the row says what it is now."""
+    for n in range(20):
+        desk.add("note", f"n{n:02}", at(n * 1000))
+    shown = desk._shown
+    desk._shown = lambda row, files: (
+        {**row, "attributes": {**row["attributes"], "updatedAt": at(19_000)}}
+        if row["id"] in ("n04", "n06")
+        else shown(row, files)
+    )
+    async with opened(desk) as source:
+        pages, _ = await drain(source, "notes", b'{"mode":"done","mark":"' + at(0).encode() + b'"}')
+    assert set(ids(pages)) == {f"n{n:02}" for n in range(20)}
+
+
+async def test_a_filter_that_is_ignored_is_noticed(desk):
+    for n in range(10):
+        desk.add("note", f"n{n}", at(n * 1000))
+    desk.filters = False
+    async with opened(desk) as source:
+        with pytest.raises(Unreadable, match="ignores note_updated_at"):
+            await drain(source, "notes", b'{"mode":"done","mark":"' + at(5000).encode() + b'"}')
+
+
+async def test_an_order_that_is_ignored_is_noticed(desk):
+    for n in (3, 1, 2, 0, 4, 9, 8, 7, 20):
+        desk.add("note", f"n{n}", at(n * 1000))
+    desk.sorts = False
+    async with opened(desk) as source:
+        with pytest.raises(Unreadable, match="does not sort"):
+            await drain(source, "notes", b'{"mode":"done","mark":"' + at(0).encode() + b'"}')
+
+
+async def test_a_search_that_timed_out_is_repeated_smaller(desk):
+    for n in range(9):
+        desk.add("note", f"n{n}", at(n * 1000))
+
+    def partial(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json={"meta": {"timed_out": True}, "data": [], "links": {"next": None}})
+
+    desk.answers = [partial]
+    async with opened(desk, search_page=40) as source:
+        pages, _ = await drain(source, "notes", b'{"mode":"done","mark":"' + at(0).encode() + b'"}')
+    assert len(set(ids(pages))) == 9
+    assert [r.url.params["pageSize"] for r in desk.asked] == ["40", "20"]
+
+
+async def test_without_search_every_run_reads_the_list(desk):
+    desk.add("note", "n1", at(1))
+    async with opened(Always(desk, 403, "search")) as source:
+        pages, done = await drain(source, "notes")
+        assert ids(pages) == ["n1"]
+        assert json.loads(done) == {"mode": "done"}
+        assert ids((await drain(source, "notes", done))[0]) == ["n1"]
+        with_mark = b'{"mode":"done","mark":"' + at(0).encode() + b'"}'
+        assert ids((await drain(source, "notes", with_mark))[0]) == ["n1"]
+
+
+async def test_companies_are_walked_by_whichever_date_is_accepted(desk):
+    desk.add("company", "k1", at(1), modifiedAt=at(1))
+
+    def picky(request: httpx.Request) -> httpx.Response:
+        if request.method == "POST" and "company_updated_at" in request.content.decode():
+            return httpx.Response(400)
+        return desk(request)
+
+    async with opened(picky) as source:
+        _, done = await drain(source, "companies")
+        assert json.loads(done) == {"mode": "done", "mark": at(1), "by": 1}
+        assert ids((await drain(source, "companies", done))[0]) == ["k1"]
+
+
+# ---- messages and their files ----------------------------------------------------------------------------------------
+
+
+def thread(desk: Desk, count: int = 30) -> None:
+    desk.add("conversation", "v1", at(0))
+    desk.add("conversation", "v2", at(0))
+    for n in range(count):
+        desk.message(f"m{n:02}", at(n * 1000), f"v{1 + n % 2}", files=2 if n % 7 == 0 else 0)
+
+
+async def test_a_list_of_messages_brings_their_files(desk):
+    thread(desk, 8)
+    async with opened(desk) as source:
+        pages, _ = await drain(source, "messages")
+        rows = [row for page in pages for row in page.rows if row.id == "m00"]
+        files = [row for page in pages for row in page.rows if row.resource == "attachments"]
+        assert source.parse(rows[0]).records[0].attachments == [Ref(mig.ATTACHMENT, f"m00-file{n}") for n in (0, 1)]
+        assert source.parse(files[0]).records[0].parent == Ref(mig.MESSAGE, "m00")
+    assert sorted(ids(pages, "attachments")) == ["m00-file0", "m00-file1", "m07-file0", "m07-file1"]
+
+
+async def test_searched_messages_come_with_their_files_and_never_without(desk):
+    thread(desk)
+    desk.cap = 20
+    async with opened(desk) as source:
+        pages, done = await drain(source, "messages")
+        assert set(ids(pages, "messages")) == {f"m{n:02}" for n in range(30)}
+        assert set(ids(pages, "attachments")) == {f"m{n:02}-file{k}" for n in range(0, 30, 7) for k in (0, 1)}
+        shapes: dict[str, set[bool]] = {}
+        for row in (row for page in pages for row in page.rows if row.resource == "messages"):
+            shapes.setdefault(row.id, set()).add(bool(source.parse(row).records[0].attachments))
+        assert {id_: shape for id_, shape in shapes.items() if len(shape) > 1} == {}
+
+        desk.message("m99", at(99_000), "v1", files=1)
+        pages, _ = await drain(source, "messages", done)
+        assert "m99-file0" in ids(pages, "attachments")
+        assert ids(pages, "messages").count("m99") == 1
+
+
+@pytest.mark.parametrize("conversation", [None, "vanished"])
+async def test_a_searched_message_of_no_conversation_brings_its_files_all_the_same(desk, conversation):
+    desk.message("m1", at(9_000), conversation, files=1)
+    async with opened(desk) as source:
+        pages, _ = await drain(source, "messages", b'{"mode":"done","mark":"' + at(9_000).encode() + b'"}')
+        message = source.parse(pages[0].rows[0]).records[0]
+    assert message.attachments == [Ref(mig.ATTACHMENT, "m1-file0")]
+    assert ids(pages) == ["m1", "m1-file0"]
+
+
+def email(desk: Desk, id_: str, link: str) -> None:
+    desk.message(id_, at(1), channel="email", preview="Hello")
+    desk.rows["message"][-1]["links"]["related"] = link
+
+
+async def test_originals_of_emails_are_asked_for_only_when_wanted(desk):
+    email(desk, "m1", "/v1/postmark/messages/m1")
+    email(desk, "m2", "https://elsewhere.example/m2")
+    email(desk, "m3", "/v1/postmark/messages/m3")
+    email(desk, "m4", "/v1/postmark/messages/m4")
+
+    def app(request: httpx.Request) -> httpx.Response:
+        assert request.url.host == "desk.example"
+        if request.url.path == "/v1/postmark/messages/m1":
+            return httpx.Response(200, json={"data": {"attributes": {"htmlBody": "<p>Hello</p>"}}})
+        if request.url.path == "/v1/postmark/messages/m4":
+            return httpx.Response(200, content=b"<p>plain</p>")
+        return httpx.Response(404) if "postmark" in request.url.path else desk(request)
+
+    async with opened(app, full_email=True) as source:
+        pages, _ = await drain(source, "messages")
+        parsed = {row.id: source.parse(row) for page in pages for row in page.rows}
+        assert {id_: one.records[0].html for id_, one in parsed.items()} == {
+            "m1": "<p>Hello</p>", "m2": "", "m3": "", "m4": "<p>plain</p>",
+        }  # fmt: skip
+        assert {id_: [w.why for w in one.warnings] for id_, one in parsed.items() if one.warnings} == {
+            "m2": ["the original stands on another host; the preview is kept"],
+            "m3": ["the original is not served (status 404); the preview is kept"],
+        }
+        assert {one.records[0].text for one in parsed.values()} == {"Hello"}
+    async with opened(desk) as source:
+        pages, _ = await drain(source, "messages")
+        assert source.parse(pages[0].rows[0]).records[0].html == ""
+
+
+# ---- resuming --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("resource", ["messages", "conversations", "users", "metadata"])
+async def test_from_every_checkpoint_the_rest_is_read_to_the_end(desk, resource):
+    thread(desk)
+    for n in range(28):
+        desk.add("conversation", f"w{n:02}", at(n // 6 * 1000))
+    desk.small["users"] = [{"id": f"u{n}", "attributes": {"deleted": n % 2 == 1}} for n in range(11)]
+    desk.metadata = {kind: {"id": kind, "attributes": {"properties": {}}} for kind in ("customer", "message")}
+    desk.cap = 20
+    async with opened(desk) as source:
+        pages, done = await drain(source, resource)
+        everything = set(ids(pages))
+        for n, page in enumerate(pages[:-1]):
+            rest, again = await drain(source, resource, page.checkpoint)
+            assert set(ids(pages[: n + 1])) | set(ids(rest)) == everything
+            assert json.loads(again).get("mark") == json.loads(done).get("mark")
+
+
+async def test_a_checkpoint_of_another_age_starts_anew(desk):
+    desk.add("note", "n1", at(1))
+    async with opened(desk) as source:
+        assert ids((await drain(source, "notes", b"\x00"))[0]) == ["n1"]
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+@given(
+    times=st.lists(st.sampled_from([0, 1, 2, 3, 500, 1000, 1001, 5000, 5001, 9999]), max_size=45),
+    touches=st.lists(st.tuples(st.integers(0, 60), st.integers(0, 44)), max_size=12),
+    crash=st.integers(0, 40),
+)
+async def test_whatever_moves_and_wherever_it_stops_no_row_is_left_out(times, touches, crash):
+    desk = Desk()
+    desk.cap = 20
+    for n, seconds in enumerate(times):
+        desk.add("note", f"n{n:02}", at(seconds), created=at(n))
+
+    def touch(request: httpx.Request) -> None:
+        for when, which in touches:
+            if when == len(desk.asked) and which < len(times):
+                desk.rows["note"][which]["attributes"]["updatedAt"] = at(20_000 + len(desk.asked))
+
+    desk.before = touch
+    async with opened(desk) as source:
+        seen: set[str] = set()
+        checkpoint, reached = None, 0
+        async for page in source.extract(Partition("notes"), Scope(), None):
+            seen.update(row.id for row in page.rows)
+            checkpoint, reached = page.checkpoint, reached + 1
+            if reached > crash:
+                break
+        pages, done = await drain(source, "notes", checkpoint)
+        seen.update(ids(pages))
+        assert seen == {f"n{n:02}" for n in range(len(times))}
+        pages, _ = await drain(source, "notes", done)
+        newest = {row.id: json.loads(row.body)["attributes"]["updatedAt"] for page in pages for row in page.rows}
+        for row in desk.rows["note"]:
+            if row["attributes"]["updatedAt"] > json.loads(done).get("mark", ""):
+                assert newest[row["id"]] == row["attributes"]["updatedAt"]
+
+
+# ---- by id -----------------------------------------------------------------------------------------------------------
+
+
+async def test_fetch_reads_by_id_and_what_is_gone_is_absent(desk):
+    for n in range(3):
+        desk.add("conversation", f"c{n}", at(n))
+    desk.add("customer", "p1", at(1))
+    desk.small["tags"] = [{"id": "t1", "attributes": {"name": "vip"}}]
+    wanted = [Ref(mig.CONVERSATION, one) for one in ("c0", "c2", "c9")]
+    wanted += [Ref(mig.CONTACT, "p1"), Ref(mig.CONTACT, "p9"), Ref(mig.TAG, "t1"), Ref(mig.TAG, "t9")]
+    async with opened(desk) as source:
+        found = await source.fetch(wanted)
+    assert [str(ref) for ref in found] == ["conversation/c0", "conversation/c2", "contact/p1", "tag/t1"]
+    assert found[Ref(mig.CONTACT, "p1")].resource == "customers"
+    assert [r.url.path for r in desk.asked if "conversations" in r.url.path] == [
+        "/v1/conversations/c0,c2,c9", "/v1/conversations/c9",
+    ]  # fmt: skip
+
+
+async def test_an_id_is_never_more_than_an_id(desk):
+    async with opened(desk) as source:
+        assert await source.fetch([Ref(mig.NOTE, "../users?x=1")]) == {}
+    assert desk.asked[0].url.raw_path == b"/v1/notes/..%2Fusers%3Fx%3D1"
+
+
+async def test_ids_name_every_row_once(desk):
+    thread(desk)
+    desk.cap = 20
+    async with opened(desk) as source:
+        found = [one async for some in source.ids(mig.MESSAGE, Scope()) for one in some]
+        assert sorted(found) == [(f"m{n:02}", BEGIN + timedelta(seconds=n * 1000)) for n in range(30)]
+        assert not any("includeDeleted" in body for body in desk.searches() if len(body["and"]) == 1)
+        files = [id_ async for some in source.ids(mig.ATTACHMENT, Scope()) for id_, _ in some]
+        assert len(files) == len(set(files)) == 10
+
+
+async def test_identity_is_the_organisation_or_what_a_user_says_of_it(desk):
+    async with opened(desk) as source:
+        assert await source.identity() == "org1"
+    desk.small["users"] = [{"id": "u1", "relationships": {"org": {"data": {"type": "org", "id": "org7"}}}}]
+    users = {"data": desk.small["users"], "links": {}}
+
+    def closed(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json=users) if request.url.path == "/v1/users" else httpx.Response(403)
+
+    async with opened(closed) as source:
+        assert await source.identity() == "org7"
+
+
+async def test_partitions_follow_the_kinds_of_the_scope(desk):
+    async with opened(desk) as source:
+        every = [part.resource for part in await source.partitions(Scope())]
+        some = await source.partitions(Scope(kinds=frozenset({mig.ATTACHMENT, mig.TAG})))
+    assert every == [
+        "tags",
+        "users",
+        "teams",
+        "queues",
+        "metadata",
+        "companies",
+        "customers",
+        "conversations",
+        "messages",
+        "notes",
+    ]
+    assert [part.resource for part in some] == ["tags", "messages"]
+
+
+async def test_a_link_to_another_host_is_never_followed(desk):
+    def astray(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(
+            200, json={"data": [{"id": "t1"}], "links": {"next": "https://elsewhere.example/v1/tags?page=2"}}
+        )
+
+    async with opened(astray) as source:
+        with pytest.raises(Refused, match="another host"):
+            await drain(source, "tags")
