@@ -38,6 +38,8 @@ class State(Struct, frozen=True, omit_defaults=True):
     """files, walk: where it goes on."""
     start: str = ""
     """files: where the walk behind it starts."""
+    told: str = ""
+    """walk: messages with files were handed out with them up to here."""
     mark: str = ""
     """The last change known before this extraction began; done: where the next run's delta starts."""
     horizon: str = ""
@@ -221,6 +223,8 @@ class Extraction:
         assert context is not None, "only contexts are walked"
         key = context.changed[state.by]
         if self._files is not None:
+            if state.start != state.since:
+                await self._remember(state, context, key, self._files)
             if state.mode == "files":
                 walk = self._open(state, context, key, files=True)
                 async for step in walk.steps():
@@ -228,9 +232,8 @@ class Extraction:
                         yield Page(await self._originals.beside(raws), state.write())
                     state = _after(state, step.since, walk)
                     yield Page((), state.write())
-                state = msgspec.structs.replace(state, mode="walk", since=state.start, start="")
-            else:
-                await self._remember(state, context, key, self._files)
+                told = iso(walk.last) if walk.last is not None else state.since
+                state = msgspec.structs.replace(state, mode="walk", since=state.start, start="", told=told)
         walk = self._open(state, context, key)
         async for step in walk.steps():
             state = _after(state, step.since, walk)
@@ -243,9 +246,15 @@ class Extraction:
 
         Those that changed since were perhaps not: the next delta brings them.
         """
-        mark = as_time(state.mark) or START
-        async for step in self._open(state, context, key, files=True).steps():
-            files.given.update(row.id for row in step.rows if row.at is not None and row.at <= mark)
+        until = as_time(state.told) or START
+        if state.mode == "files":  # the instant it stopped at may be half told
+            until = (as_time(state.since) or START) - timedelta(milliseconds=1)
+        begin = msgspec.structs.replace(state, since=state.start or state.since)
+        async for step in self._open(begin, context, key, files=True).steps():
+            given = [row.id for row in step.rows if row.at is not None and row.at <= until]
+            files.given.update(given)
+            if step.rows and not given:
+                return  # what follows is younger still
 
     async def _plain(self, rows: Sequence[Row]) -> list[Raw]:
         if self._files is None:

@@ -1,0 +1,75 @@
+"""The write protocol against a hostile desk: crashes everywhere, lost and late requests, and the guards switched off."""
+
+from __future__ import annotations
+
+import pytest
+
+from mig.journal.store import Journal
+from storm import MemorySource, StormTarget, VirtualClock, counts, crash_at, run_once, small_desk
+
+
+async def quiet(records: list) -> dict:
+    clock = VirtualClock()
+    target = StormTarget(clock)
+    journal = Journal.open("sqlite://", inline=True)
+    await run_once(journal, MemorySource(records), target, clock)
+    journal.close()
+    return target.end_state()
+
+
+@pytest.mark.parametrize("window", [1, 4])
+async def test_a_crash_at_any_point_changes_nothing_in_the_end(window: int) -> None:
+    records = small_desk()
+    expected = await quiet(records)
+    n = 0
+    met = True
+    while met:
+        n += 1
+        clock, journal = VirtualClock(), Journal.open("sqlite://", inline=True)
+        source, target = MemorySource(records), StormTarget(clock)
+        met = await crash_at(n, journal, source, target, clock, window=window)
+        report = await run_once(journal, source, target, clock, window=window)
+        assert target.end_state() == expected, f"crash point {n}"
+        assert target.orphans() <= report.orphans, f"crash point {n}"
+        assert counts(report)["failed"] == counts(report)["pending"] == 0
+        before = len(target.writes)
+        again = await run_once(journal, source, target, clock, window=window)
+        assert len(target.writes) == before, f"crash point {n}: a second run wrote"
+        assert again.doubtful == 0
+        journal.close()
+    assert n > 100
+
+
+@pytest.mark.parametrize("seed", range(40))
+async def test_a_storm_of_lost_dropped_and_late_requests_changes_nothing_in_the_end(seed: int) -> None:
+    records = small_desk(threads=5, messages=5)
+    expected = await quiet(records)
+    clock, journal = VirtualClock(), Journal.open("sqlite://", inline=True)
+    source = MemorySource(records)
+    target = StormTarget(clock, {"lost": 0.05, "dropped": 0.05, "late": 0.05, "refused": 0.05}, seed)
+    for attempt in range(3):
+        await crash_at(40 + 23 * seed % 97 + attempt * 31, journal, source, target, clock)
+    report = await run_once(journal, source, target, clock)
+    assert report.status == "completed"
+    assert target.end_state() == expected
+    assert target.orphans() <= report.orphans
+    journal.close()
+
+
+async def test_what_changed_at_the_source_is_updated_and_nothing_else() -> None:
+    import msgspec
+
+    import mig
+
+    records = small_desk()
+    clock, journal = VirtualClock(), Journal.open("sqlite://", inline=True)
+    source, target = MemorySource(records), StormTarget(clock)
+    await run_once(journal, source, target, clock)
+    ref = mig.Ref(mig.MESSAGE, "m1.1")
+    source.records[ref] = msgspec.structs.replace(source.records[ref], text="edited")
+    report = await run_once(journal, source, target, clock)
+    assert report.kinds["message"].updated == 1
+    assert report.kinds["message"].unchanged == 8
+    assert ("message/m1.1", "edited") in target.end_state()["threads"]["conversation/t1"][1]
+    assert target.end_state()["threads"]["conversation/t1"][2] == "done"
+    journal.close()
