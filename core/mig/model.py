@@ -313,6 +313,12 @@ TYPES: Mapping[Kind, type[Record]] = {
 }
 """The core's own kinds; a source says in `SourceSpec.kinds` what else it brings."""
 
+DERIVED: Mapping[type[Record], tuple[str, ...]] = {
+    Contact: ("last_active_at",),
+    Conversation: ("message_count", "note_count", "last_activity_at"),
+}
+"""Fields that follow from other records: a new message does not make its conversation a changed one."""
+
 R = TypeVar("R", bound=Record)
 _encoder = msgspec.json.Encoder(order="deterministic")
 

@@ -571,6 +571,26 @@ async def test_a_searched_message_of_no_conversation_brings_its_files_all_the_sa
     assert ids(pages) == ["m1", "m1-file0"]
 
 
+async def test_the_files_a_note_names_are_read_by_id(desk):
+    relation = {"attachments": {"data": [{"type": "attachment", "id": one} for one in ("f1", "f2", "gone")]}}
+    desk.add("note", "n1", at(1), relationships=relation)
+    files = {one: {"type": "attachment", "id": one, "attributes": {"name": one}} for one in ("f1", "f2")}
+
+    def served(request: httpx.Request) -> httpx.Response:
+        route, _, wanted = request.url.path.rpartition("/")
+        if route != "/v1/attachments":
+            return desk(request)
+        some = [files[one] for one in wanted.split(",") if one in files]
+        return httpx.Response(200, json={"data": some}) if some else httpx.Response(404)
+
+    async with opened(served) as source:
+        pages, _ = await drain(source, "notes")
+        assert ids(pages) == ["n1", "f1", "f2"]
+        assert source.parse(pages[0].rows[1]).records[0].parent == Ref(mig.NOTE, "n1")
+    async with opened(Always(desk, 403, "f1,f2,gone")) as source:
+        assert ids((await drain(source, "notes"))[0]) == ["n1"]
+
+
 def email(desk: Desk, id_: str, link: str) -> None:
     desk.message(id_, at(1), channel="email", preview="Hello")
     desk.rows["message"][-1]["links"]["related"] = link
@@ -760,7 +780,7 @@ async def test_partitions_follow_the_kinds_of_the_scope(desk):
         "messages",
         "notes",
     ]
-    assert [part.resource for part in some] == ["tags", "messages"]
+    assert [part.resource for part in some] == ["tags", "messages", "notes"]
 
 
 async def test_a_link_to_another_host_is_never_followed(desk):

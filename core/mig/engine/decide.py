@@ -16,18 +16,19 @@ from mig.errors import RecordError
 from mig.journal import delivery
 from mig.journal.delivery import RecordRow, Verdict
 from mig.journal.staging import SMALL
-from mig.model import Kind, Record, Ref, digest, encode
+from mig.model import DERIVED, Kind, Record, Ref, digest, encode
 from mig.platforms import Decision, Declined, Fate, Mapper, Operation, Rendered, Target, Unit, UnitKey
 
-DERIVED = "_derived"
+DERIVED_KEY = "_derived"
 """The key in `extra` whose content never counts as a change (revisions, activity times, counters)."""
 _CACHE = 4096
 
 
 def staged_digest(record: Record) -> str:
     """The digest by which a record counts as changed: without times of change and what is only derived."""
-    extra = {key: value for key, value in record.extra.items() if key != DERIVED}
-    return digest(encode(msgspec.structs.replace(record, changed_at=None, extra=extra)))
+    extra = {key: value for key, value in record.extra.items() if key != DERIVED_KEY}
+    still = dict.fromkeys(DERIVED.get(type(record), ()))
+    return digest(encode(msgspec.structs.replace(record, changed_at=None, extra=extra, **still)))
 
 
 class Decided(Struct):

@@ -301,7 +301,6 @@ class ThreadRenderer:
             "source": self._unit.origin,
             "source_id": conversation.ref.id,
             "source_created_at": _iso(conversation.created_at),
-            "source_updated_at": _iso(conversation.changed_at),
             "source_status": conversation.status,
             "source_channel": ", ".join(conversation.channels),
             "source_team": self._names(conversation.teams),

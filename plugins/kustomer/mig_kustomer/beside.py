@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -19,6 +19,9 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 U = TypeVar("U")
+
+MANY = 100
+"""Ids of one request: a URL must not grow without end."""
 
 
 async def together(ask: Callable[[T], Coroutine[Any, Any, U]], things: Iterable[T], most: int) -> list[U]:
@@ -42,13 +45,25 @@ def messages_and_files(leaf: Leaf) -> list[Raw]:
     rows = [Row.of(body) for body in leaf.rows]
     parents = {file: row.id for row in rows for file in _files(row)}
     raws = [row.raw("messages") for row in rows]
-    for row in map(Row.of, leaf.included):
-        raw = row.raw("attachments")
-        if row.id in parents and not _names_message(row):
-            parent = write({"type": "message", "id": parents[row.id]})
-            raw = Raw(raw.resource, raw.id, b'{"data":' + raw.body + b',"parent":' + parent + b"}", raw.changed_at)
-        raws.append(raw)
-    return raws
+    return raws + [_file(row, "message", parents) for row in map(Row.of, leaf.included)]
+
+
+async def files_of_notes(client: Client, notes: Sequence[Row]) -> list[Raw]:
+    """The files that notes name; no list holds them, and those the API does not give stay only named."""
+    parents = {file: note.id for note in notes for file in _files(note)}
+    ids = list(parents)
+    found: dict[str, Row] = {}
+    try:
+        for start in range(0, len(ids), MANY):
+            joined = quote(",".join(ids[start : start + MANY]), safe=",")
+            leaf = await client.find(f"/v1/attachments/{joined}")
+            found |= {row.id: row for row in map(Row.of, leaf.rows if leaf else ())}
+        for id_ in ids if len(ids) > 1 else ():
+            if id_ not in found and (leaf := await client.find(f"/v1/attachments/{quote(id_, safe='')}")):
+                found |= {row.id: row for row in map(Row.of, leaf.rows)}
+    except Unserved as error:
+        log.warning("files.unserved", notes=len(notes), status=error.status)
+    return [_file(row, "note", parents) for row in found.values()]
 
 
 class Files:
@@ -166,6 +181,15 @@ class Originals:
         return answer
 
 
+def _file(row: Row, kind: str, parents: Mapping[str, str]) -> Raw:
+    """A file's raw; where it does not name what it hangs on, beside that: `{"data": <resource>, "parent": ...}`."""
+    raw = row.raw("attachments")
+    if row.id not in parents or row.related("message") or "/messages/" in row.link("self"):
+        return raw
+    parent = write({"type": kind, "id": parents[row.id]})
+    return Raw(raw.resource, raw.id, b'{"data":' + raw.body + b',"parent":' + parent + b"}", raw.changed_at)
+
+
 def _envelope(resource: bytes, body: bytes) -> bytes:
     return b'{"data":' + resource + b',"body":' + body + b"}"
 
@@ -177,7 +201,3 @@ def _files(row: Row) -> list[str]:
     entries = data if isinstance(data, list) else []
     ids = [entry.get("id") if isinstance(entry, dict) else None for entry in entries]
     return [one for one in ids if isinstance(one, str) and one]
-
-
-def _names_message(row: Row) -> bool:
-    return bool(row.related("message")) or "/messages/" in row.link("self")

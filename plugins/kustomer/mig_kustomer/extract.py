@@ -10,7 +10,7 @@ import structlog
 from msgspec import Struct
 
 from mig import Page, Raw, Unreadable
-from mig_kustomer.beside import Files, Originals, messages_and_files
+from mig_kustomer.beside import Files, Originals, files_of_notes, messages_and_files
 from mig_kustomer.catalog import RESOURCES, Context, Key
 from mig_kustomer.client import Client, Unserved
 from mig_kustomer.reading import as_time
@@ -176,7 +176,7 @@ class Extraction:
 
     async def _raws(self, leaf: Leaf) -> list[Raw]:
         if self._files is None:
-            return [Row.of(body).raw(self._name) for body in leaf.rows]
+            return await self._plain([Row.of(body) for body in leaf.rows])
         return await self._originals.beside(messages_and_files(leaf))
 
     # ---- search ------------------------------------------------------------------------------------------------------
@@ -258,7 +258,8 @@ class Extraction:
 
     async def _plain(self, rows: Sequence[Row]) -> list[Raw]:
         if self._files is None:
-            return [row.raw(self._name) for row in rows]
+            files = await files_of_notes(self._client, rows) if self._name == "notes" and not self._census else []
+            return [*(row.raw(self._name) for row in rows), *files]
         given = self._files.given
         return await self._originals.beside([row.raw(self._name) for row in rows if row.id not in given])
 

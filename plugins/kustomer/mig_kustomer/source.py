@@ -12,6 +12,7 @@ from mig import (
     ATTACHMENT,
     ATTRIBUTE,
     MESSAGE,
+    NOTE,
     Access,
     Kind,
     Page,
@@ -22,16 +23,13 @@ from mig import (
     Refused,
     Scope,
 )
-from mig_kustomer.beside import together
+from mig_kustomer.beside import MANY, together
 from mig_kustomer.catalog import OF_KIND, RESOURCES, Resource
 from mig_kustomer.client import Client, Unserved
 from mig_kustomer.extract import Extraction
 from mig_kustomer.parse import parse
 from mig_kustomer.settings import KustomerSettings
 from mig_kustomer.walk import Row
-
-_MANY = 100
-"""Ids of one request: a URL must not grow without end."""
 
 
 class KustomerSource:
@@ -65,7 +63,7 @@ class KustomerSource:
     async def partitions(self, scope: Scope) -> Sequence[Partition]:
         wanted = scope.kinds or frozenset(OF_KIND)
         if ATTACHMENT in wanted:
-            wanted |= {MESSAGE}
+            wanted |= {MESSAGE, NOTE}
         return [Partition(name) for name, one in RESOURCES.items() if one.path and one.kind in wanted]
 
     def extract(self, part: Partition, scope: Scope, checkpoint: bytes | None) -> AsyncIterator[Page]:
@@ -87,13 +85,14 @@ class KustomerSource:
         return found
 
     async def ids(self, kind: Kind, scope: Scope) -> AsyncIterator[Sequence[tuple[str, datetime | None]]]:
-        name = "messages" if kind == ATTACHMENT else OF_KIND[kind]
+        names = ("messages", "notes") if kind == ATTACHMENT else (OF_KIND[kind],)
         seen: set[str] = set()
-        async for page in Extraction(self._client, self._settings, name, census=kind != ATTACHMENT).pages(None):
-            fresh = [one for raw in page.rows for one in _ids_in(raw, kind) if one[0] not in seen]
-            seen.update(id_ for id_, _ in fresh)
-            if fresh:
-                yield fresh
+        for name in names:
+            async for page in Extraction(self._client, self._settings, name, census=kind != ATTACHMENT).pages(None):
+                found = dict(one for raw in page.rows for one in _ids_in(raw, kind) if one[0] not in seen)
+                seen |= found.keys()
+                if found:
+                    yield list(found.items())
 
     async def _from_lists(self, name: str, kind: Kind, wanted: set[str]) -> dict[str, Raw]:
         """Small resources are read whole: not each of them is known to have a route by id."""
@@ -106,8 +105,8 @@ class KustomerSource:
         raws: dict[str, Raw] = {}
         path = resource.path or f"/v1/{name}"
         if resource.many and len(ids) > 1:
-            for start in range(0, len(ids), _MANY):
-                joined = quote(",".join(ids[start : start + _MANY]), safe=",")
+            for start in range(0, len(ids), MANY):
+                joined = quote(",".join(ids[start : start + MANY]), safe=",")
                 leaf = await self._client.find(f"{path}/{joined}")
                 raws |= {row.id: row.raw(name) for row in map(Row.of, leaf.rows if leaf else ())}
 
