@@ -187,7 +187,12 @@ class Decider:
         """One record through the chain; what stands under a record that is not loaded shares its fate."""
         parent = verdicts.get(row.parent) if row.parent else None
         if parent is not None and parent.fate != Fate.LOAD:
-            why = f"its {parent.ref.kind} is not moved: {parent.reason}"
+            # The chain is told from its top: a file says what is wrong with the conversation.
+            why = (
+                parent.reason
+                if " is not moved: " in parent.reason
+                else f"its {parent.ref.kind} is not moved: {parent.reason}"
+            )
             return Verdict(row.ref, parent.fate, "done", why, mapped=digest(row.digest, why)), None
         try:
             record: Record = msgspec.json.decode(row.body, type=self._types[row.ref.kind])

@@ -28,6 +28,7 @@ class _Parsed(Struct):
     raws: list[tuple[Raw, str]] = field(default_factory=list)
     staged: list[Staged] = field(default_factory=list)
     refs: dict[tuple[str, str], list[Ref]] = field(default_factory=dict)
+    """What raws that were there before consist of now."""
     gone: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -133,8 +134,9 @@ class Extractor:
         page = _Parsed()
         for raw in {(row.resource, row.id): row for row in rows}.values():  # of two in one page the later is newer
             value = digest(raw.body, raw.gone)
-            if known.get((raw.resource, raw.id)) != value:
-                self._parse(raw, value, page)
+            before = known.get((raw.resource, raw.id))
+            if before != value:
+                self._parse(raw, value, page, is_new=before is None)
 
         def stage(connection: Connection) -> None:
             staging.stage_raws(connection, self._mig, page.raws)
@@ -146,7 +148,7 @@ class Extractor:
 
         await self._journal.write(stage)
 
-    def _parse(self, raw: Raw, value: str, page: _Parsed) -> None:
+    def _parse(self, raw: Raw, value: str, page: _Parsed, *, is_new: bool) -> None:
         page.raws.append((raw, value))
         if raw.gone:
             page.gone.append((raw.resource, raw.id))
@@ -162,7 +164,8 @@ class Extractor:
                 self._failed(raw, f"it cannot be parsed ({type(error).__name__}): a fault of the source's plugin")
             ]
         page.staged += staged
-        page.refs[raw.resource, raw.id] = [item.ref for item in staged]
+        if not is_new:
+            page.refs[raw.resource, raw.id] = [item.ref for item in staged]
 
     def _place(self, raw: Raw, record: Record, parsed: Parsed) -> Staged:
         place = self._target.place(record)

@@ -1,0 +1,155 @@
+"""Sandboxes and `mig` as processes, as a person has them; and what stands in the target at the end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+SAMPLE = Path(__file__).parents[1] / "data" / "kustomer-sample.jsonl.gz"
+QUICK = {
+    "KUSTOMER_PAUSE_S": "0.05",
+    "CRISP_REQUEST_LIFE_S": "0.3",
+    "CRISP_READ_LAG_S": "0.3",
+}
+_MIG = (sys.executable, "-m", "mig.cli")
+
+
+class Sandbox:
+    """One that runs: its settings for mig, and its control routes."""
+
+    def __init__(self, url: str, environment: Mapping[str, str]) -> None:
+        self.url = url
+        self.environment = dict(environment)
+
+    def get(self, name: str) -> Any:
+        """A control route's JSON."""
+        with urllib.request.urlopen(f"{self.url}/_sandbox/{name}", timeout=30) as answer:
+            return json.load(answer)
+
+    def post(self, name: str, body: object) -> Any:
+        """Post JSON to a control route."""
+        request = urllib.request.Request(
+            f"{self.url}/_sandbox/{name}",
+            data=json.dumps(body).encode(),
+            headers={"Content-Type": "application/json"},
+            method="POST",
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+
+
+@contextmanager
+def sandbox(name: str, *arguments: str) -> Iterator[Sandbox]:
+    """`mig sandbox NAME`, until the context ends."""
+    process = subprocess.Popen([*_MIG, "sandbox", name, "--json", *arguments], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        found = json.loads(process.stdout.readline())
+        yield Sandbox(found["url"], found["environment"])
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+@contextmanager
+def desks(faults: str = "", **switches: str) -> Iterator[tuple[Sandbox, Sandbox]]:
+    """The sample's organisation and an empty workspace, both with the same faults."""
+    common = ["--faults", faults] if faults else []
+    changed = [part for name, value in switches.items() for part in ("--switch", f"{name}={value}")]
+    with ExitStack() as stack:
+        source = stack.enter_context(sandbox("kustomer", "--dataset", str(SAMPLE), *common))
+        target = stack.enter_context(sandbox("crisp", "--operators", str(SAMPLE), *common, *changed))
+        yield source, target
+
+
+class Mig:
+    """The command with a journal and two desks.
+
+    Args:
+        folder: Where the journal lies.
+        source: A desk.
+        target: A desk.
+    """
+
+    def __init__(self, folder: Path, source: Sandbox, target: Sandbox) -> None:
+        self.folder = folder
+        self.environment = {
+            **{key: value for key, value in os.environ.items() if not key.startswith(("KUSTOMER_", "CRISP_", "MIG_"))},
+            **source.environment,
+            **target.environment,
+            **QUICK,
+        }
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """A command that goes on."""
+        return subprocess.Popen(
+            [*_MIG, *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *arguments: str) -> dict[str, Any]:
+        """`mig run --json` to its end: the object, with `exit`."""
+        process = self.start("run", "--source", "kustomer", "--target", "crisp", "--json", *arguments)
+        out, err = process.communicate(timeout=300)
+        assert out, f"exit {process.returncode}\n{err}"
+        return {**json.loads(out), "exit": process.returncode}
+
+    def killed(self, target: Sandbox, after_writes: int, delay: float) -> None:
+        """`mig run`, killed outright a moment after the target has accepted so many writes."""
+        process = self.start("run", "--source", "kustomer", "--target", "crisp", "--quiet")
+        while process.poll() is None and target.get("counters")["writes"] < after_writes:
+            time.sleep(0.01)
+        time.sleep(delay)
+        process.send_signal(signal.SIGKILL)
+        process.communicate(timeout=30)
+
+
+def end_state(target: Sandbox) -> dict[str, Any]:
+    """What stands in the workspace, free of ids that are new at every birth; empty, nameless births are counted."""
+    state = target.get("state")
+    emails = {person["people_id"]: person["email"] for person in state["people"]}
+    named: dict[str, Any] = {}
+    doubled: list[str] = []
+    orphans = 0
+    for conversation in state["conversations"]:
+        source = (conversation["meta"].get("data") or {}).get("source_id")
+        messages = [_message(row) for row in conversation["messages"] if row["type"] != "event"]
+        if source is None:
+            assert not messages, "a nameless conversation holds messages"
+            orphans += 1
+            continue
+        if source in named:
+            doubled.append(source)
+        named[source] = {
+            "meta": conversation["meta"],
+            "state": conversation["state"],
+            "assigned": conversation.get("assigned"),
+            "inbox": conversation.get("inbox_id"),
+            "profile": emails.get(conversation.get("people_id") or ""),
+            "messages": messages,
+        }
+    people = {person["email"]: _without(person, "people_id", "created_at", "updated_at") for person in state["people"]}
+    return {"threads": named, "people": people, "doubled": doubled, "orphans": orphans}
+
+
+def _message(row: Mapping[str, Any]) -> dict[str, Any]:
+    return _without(row, "session_id", "arrival")
+
+
+def _without(row: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {key: value for key, value in row.items() if key not in names}
