@@ -62,8 +62,9 @@ def call_findings(state: Json, writes: list[Json]) -> Findings:
             found.equal(record, "requests", cost, len(made.letters))
             found.true(record, "order of requests", ORDER.fullmatch(made.letters) is not None, made.letters)
             found.equal(record, "messages sent in the order of time", sorted(made.stamps), made.stamps)
-            born = births.get(session["people_id"] or "")
-            found.true(record, "contact before thread", session["people_id"] is None or (born or 9e9) < made.numbers[0], born)
+            if session["people_id"] is not None:
+                born = births.get(session["people_id"], len(writes))
+                found.true(record, "contact before thread", born < min(made.numbers, default=0), born)
     for session_id, made in calls.items():
         found.add("conversation ?", f"writes to {session_id}", "none", made.letters)
     return found

@@ -90,10 +90,5 @@ def _fits(value: Value) -> bool:
     return not isinstance(value, str) or (len(value) <= LONGEST_VALUE and not re.fullmatch(r"\s*\*{2,}\s*", value))
 
 
-def is_custom(row: Json) -> bool:
-    """Whether a row has any custom attribute filled."""
-    return any(value is not None for value in (facts(row).get("custom") or {}).values())
-
-
 def _digest(name: str) -> str:
     return hashlib.sha256(name.encode()).hexdigest()[:8]

@@ -68,9 +68,7 @@ def _person(found: Findings, record: str, desk: Desk, customers: list[Json], pro
     found.equal(record, "bound", False, profile["bound"])
 
 
-def _notepad(
-    found: Findings, record: str, desk: Desk, fates: Fates, customers: list[Json], profile: Json
-) -> None:
+def _notepad(found: Findings, record: str, desk: Desk, fates: Fates, customers: list[Json], profile: Json) -> None:
     notepad = profile.get("notepad", "")
     mark = f"[mig {desk.source} contact/{customers[0]['id']}]"
     found.equal(record, "birth mark, the last line of the notepad", mark, notepad.rpartition("\n")[2])
@@ -128,7 +126,9 @@ def ids_findings(desk: Desk, fates: Fates, people: list[Json]) -> Findings:
         texts = [held[email]["email"].casefold(), held[email]["person"].get("phone", "")]
         texts += [str(value).casefold() for key, value in sorted(data.items())]
         for name, value in _addresses(customers):
-            found.true(record, f"other addresses kept: {name} {value!r}", any(value.casefold() in text for text in texts), data)
+            found.true(
+                record, f"other addresses kept: {name} {value!r}", any(value.casefold() in text for text in texts), data
+            )
     return found
 
 

@@ -61,6 +61,22 @@ def thread_findings(desk: Desk, fates: Fates, state: Json) -> Findings:
     return found
 
 
+def dates_findings(desk: Desk, state: Json) -> Findings:
+    """Compare when every conversation was made and last changed; the latter is listed as a key, and need not be kept."""
+    found = Findings()
+    for conversation_id, sessions in threads_by_id(state).items():
+        held = facts(desk.get("conversations", conversation_id) or {})
+        for session in sessions:
+            data, record = session["meta"]["data"], f"conversation {conversation_id}"
+            told = {key: moment(data[key]) for key in ("source_created_at", "source_updated_at") if key in data}
+            found.equal(
+                record, "data.source_created_at", moment(held["createdAt"]), value_of(told, "source_created_at")
+            )
+            changed = [moment(held["updatedAt"]), ABSENT]
+            found.one_of(record, "data.source_updated_at", changed, value_of(told, "source_updated_at"))
+    return found
+
+
 def assigned(desk: Desk, row: Json, operators: dict[str, str]) -> str | None:
     """The operator of the first assignee who is one."""
     users = (desk.get("users", one) for one in facts(row).get("assignedUsers") or [])
@@ -68,7 +84,7 @@ def assigned(desk: Desk, row: Json, operators: dict[str, str]) -> str | None:
     return next((operators[one] for one in emails if one in operators), None)
 
 
-def extra_keys(desk: Desk, fates: Fates, state: Json) -> set[str]:
+def extra_keys(desk: Desk, state: Json) -> set[str]:
     """Keys of conversation data that are neither an attribute's nor named in the API page."""
     named = set(keys_of(desk, "conversation").values()) | set(RESERVED_KEYS)
     return {key for session in state["conversations"] for key in session["meta"]["data"]} - named
@@ -119,8 +135,6 @@ def _reserved(found: Findings, record: str, desk: Desk, row: Json, session: Json
     for key, value in (("source", desk.source), ("source_id", row["id"]), ("source_status", held["status"])):
         found.equal(record, f"data.{key}", value, value_of(data, key))
     found.equal(record, "data.source_priority", held.get("priority", ABSENT), value_of(data, "source_priority"))
-    created = moment(data["source_created_at"]) if "source_created_at" in data else ABSENT
-    found.equal(record, "data.source_created_at", moment(held["createdAt"]), created)
     external = held.get("externalId") or ABSENT
     found.one_of(record, "data.source_external_id", [external, ABSENT], value_of(data, "source_external_id"))
     sleeps = held["status"] == "snoozed" and (held.get("snooze") or {}).get("time")

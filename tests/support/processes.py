@@ -148,7 +148,10 @@ def end_state(target: Sandbox) -> dict[str, Any]:
 
 
 def _message(row: Mapping[str, Any]) -> dict[str, Any]:
-    return _without(row, "session_id", "arrival")
+    user = row.get("user") or {}
+    if str(user.get("user_id", "")).startswith("session_"):  # the desk's own word for the visitor of this session
+        user = _without(user, "user_id")
+    return {**_without(row, "session_id", "arrival"), "user": user}
 
 
 def _without(row: Mapping[str, Any], *names: str) -> dict[str, Any]:

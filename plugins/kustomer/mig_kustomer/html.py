@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass, replace
+from html.entities import html5
 from itertools import islice
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -45,6 +46,8 @@ _DASHED = re.compile(r"[-_]{3,}(?: ?[^\W_]{1,20}){0,4} ?[-_]{3,}")
 _NO_TAG = re.compile(r"<(?!/?[a-zA-Z])|<(?=[^\s<>@]{1,200}@[^\s<>]{1,200}>|https?://|mailto:)")
 """A "<" that opens no tag: "i <3 u", and the address of "Ada <ada@example.org>" that somebody forgot to escape."""
 _LONG_REFERENCE = re.compile("&#(?=[0-9a-zA-Z]{9})")
+_REFERENCE = re.compile("&([a-zA-Z][a-zA-Z0-9]{0,31}[=;])")
+"""What looks like an entity; "&region=" in a link and "&chips;" in a text are none, though parsers see "&reg"."""
 _DECLARATION = re.compile("<[!?][^>]*>")
 
 _CHARACTERS: dict[int, str | None] = dict.fromkeys((*range(32), 0x7F, 0xAD, 0x34F, 0x180E, 0x200B, 0xFEFF), None)
@@ -99,6 +102,7 @@ def _parse(html: str) -> BeautifulSoup:
     end = html.rfind(">") + 1  # after the last ">" no tag can end, so none begins
     html = _DECLARATION.sub("", html[:end]) + html[end:].replace("<", "&lt;")
     html = _LONG_REFERENCE.sub("&amp;#", _NO_TAG.sub("&lt;", html))
+    html = _REFERENCE.sub(lambda found: found[0] if found[1] in html5 else f"&amp;{found[1]}", html)
     return BeautifulSoup(f"<html>{html}", "html.parser")  # a bare file name would earn a warning
 
 
@@ -364,11 +368,12 @@ class _Gist:
 
     def _open_for(self, tag: Tag, style: dict[str, str]) -> _Exit:
         before = self._mood
-        if tag.get("id") == "divRplyFwdMsg" or (tag.name in _BLOCKS and "solid" in style.get("border-top", "")):
+        bordered = tag.get("id") == "divRplyFwdMsg" or "solid" in style.get("border-top", "")
+        if bordered and tag.name in _BLOCKS:
             self._quote_reply(tag)
         self._mood = self._changed(tag, style)
         opened = self._opened(tag, style)
-        mark = "" if opened is not None else self._mark(tag, style)
+        mark = "" if opened is not None else _GAP if bordered else self._mark(tag, style)
         level = re.search(r"level([2-9])", style.get("mso-list", ""))
         self._text.append(mark + _INDENT * (2 * int(level[1]) - 2 if level else 0))
         if opened is not None and opened.name in ("pre", "table"):
@@ -408,6 +413,7 @@ class _Gist:
         """Open the tag's counterpart in the copy, if it has one."""
         name = tag.name
         if _is_quote(tag, style) and not self._mood.data:
+            self._head = _reply_head(tag) or self._head  # quoted already
             return self._open("blockquote")
         if name in ("ul", "ol"):
             self._into_last_entry()
@@ -419,7 +425,7 @@ class _Gist:
         if self._mood.data and (name == "tr" or name in _CELLS):
             return self._open_cell(name)
         if name == "pre":
-            quoted = tag.has_attr("wrap") or self._plain
+            quoted = _attribute(tag, "class").startswith("moz-") or self._plain
             return self._open("pre", title="text" if quoted else "code")
         if name == "a":
             href = _attribute(tag, "href")
@@ -546,7 +552,7 @@ class _Writer(MarkdownConverter):
     def convert_blockquote(self, el: Tag, text: str, parent_tags: set[str]) -> str:
         text = _flow(text)
         quoted = "\n".join(f"> {line}".rstrip() for line in text.split("\n"))
-        return f"{_EDGE}{quoted}{_GAP}" if text else _EDGE
+        return f"{_GAP}{quoted}{_GAP}" if text else _EDGE
 
     def convert_ul(self, el: Tag, text: str, parent_tags: set[str]) -> str:
         mark = _EDGE if "li" in parent_tags else _GAP

@@ -1,0 +1,344 @@
+"""The whole migration of the sample, judged by what its file says and never by how it was loaded."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from desk_calls import call_findings, calls_by_session
+from desk_changes import EDITED, EMAIL, PHONE, Changes, change, give_email
+from desk_fates import Fates, decide
+from desk_findings import Findings
+from desk_lines import begins_with_the_team, line_findings, lines_of
+from desk_people import ids_findings, people_findings
+from desk_process import Run, Sandbox, run_mig, serving
+from desk_sample import SAMPLE, Desk, Json, read_sample
+from desk_threads import dates_findings, extra_keys, presence_findings, sessions_of, thread_findings
+
+STATES = ("loaded", "updated", "unchanged", "archived", "merged", "skipped", "failed", "pending")
+OVERHEAD = 20
+"""Requests a run may make that belong to no record: who works here, which inboxes, what of ours is there."""
+TWO_HOURS = 7200
+
+
+@dataclass
+class Chapter:
+    """One run, and how everything stands after it."""
+
+    run: Run
+    desk: Desk
+    fates: Fates
+    state: Json
+    counters: Json
+    writes: list[Json]
+    """Those of this run."""
+    notified: dict[str, int]
+
+    def kind(self, name: str) -> dict[str, int]:
+        """The counts of a kind, those that are not 0."""
+        counts = self.run.report["kinds"][name]
+        return {state: counts[state] for state in STATES if counts[state]}
+
+
+@dataclass
+class World:
+    """Two desks, the folder of a journal, and what has been read of the target's history."""
+
+    source: Sandbox
+    target: Sandbox
+    folder: Path
+    seen: int = 0
+
+    def chapter(self, desk: Desk) -> Chapter:
+        """Run once more; the desk is what the source holds now."""
+        run = run_mig(self.folder, self.source, self.target)
+        writes: list[Json] = self.target.get(f"history?after={self.seen}")
+        self.seen += len(writes)
+        state, counters = self.target.get("state"), self.target.get("counters")
+        return Chapter(run, desk, decide(desk), state, counters, writes, self.target.get("notifications")["counts"])
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with (
+        serving("kustomer", "--dataset", str(SAMPLE)) as source,
+        serving("crisp", "--operators", str(SAMPLE)) as target,
+    ):
+        yield World(source, target, tmp_path_factory.mktemp("sample"))
+
+
+@pytest.fixture(scope="module")
+def first(world: World) -> Chapter:
+    return world.chapter(read_sample())
+
+
+@pytest.fixture(scope="module")
+def again(world: World, first: Chapter) -> Chapter:
+    return world.chapter(first.desk)
+
+
+@pytest.fixture(scope="module")
+def later(world: World, again: Chapter) -> dict[str, int]:
+    """The notifications when two hours have passed after the second run."""
+    world.target.post("advance", seconds=TWO_HOURS)
+    counts: dict[str, int] = world.target.get("notifications")["counts"]
+    return counts
+
+
+@pytest.fixture(scope="module")
+def changed(world: World, again: Chapter, later: dict[str, int]) -> tuple[Changes, Chapter]:
+    changes = change(again.desk, again.fates, world.source)
+    return changes, world.chapter(Desk(world.source.lines("dataset")))
+
+
+@pytest.fixture(scope="module")
+def settled(world: World, changed: tuple[Changes, Chapter]) -> Chapter:
+    """A run after which nothing had changed, two hours on."""
+    world.target.post("advance", seconds=TWO_HOURS)
+    return world.chapter(changed[1].desk)
+
+
+@pytest.fixture(scope="module")
+def mailed(world: World, settled: Chapter) -> Chapter:
+    """A run after a customer with threads, and until now without an e-mail, has got one."""
+    give_email(settled.desk, settled.fates, world.source)
+    return world.chapter(Desk(world.source.lines("dataset")))
+
+
+def show(found: Findings) -> str:
+    assert found.checked, "nothing was compared"
+    return found.report()
+
+
+# ---- what the file asks for -----------------------------------------------------------------------------------------
+
+
+def test_the_file_asks_for_what_the_issue_counts(first: Chapter) -> None:
+    fates = first.fates
+    assert fates.counted("contacts") == {"profile": 219, "archived: no e-mail": 46, "merged": 13}
+    assert fates.counted("conversations") == {
+        "thread": 604,
+        "skipped: spam": 20,
+        "archived: no row": 27,
+        "archived: only empty messages": 2,
+    }
+    assert fates.counted("messages") == {
+        "text": 5153,
+        "call": 128,
+        "redacted": 51,
+        "skipped: empty": 93,
+        "skipped: spam": 90,
+        "archived: conversation not in the file": 151,
+    }
+    assert fates.counted("notes") == {
+        "thread": 208,
+        "notepad": 8,
+        "skipped: blank": 3,
+        "skipped: spam": 15,
+        "archived: with its contact": 3,
+        "archived: customer not in the file": 1,
+        "archived: conversation not in the file": 29,
+    }
+
+
+# ---- what the run says ----------------------------------------------------------------------------------------------
+
+
+def test_the_run_ends_well_and_says_so(first: Chapter) -> None:
+    run = first.run
+    assert (run.code, run.report["status"]) == (0, "completed"), run.said
+    assert {"schema", "run_id", "status", "kinds", "requests", "seconds"} <= run.report.keys()
+    assert run.report["schema"] == 1
+    assert run.report["requests"].keys() == {"source", "target"}
+
+
+def test_every_record_of_the_file_is_in_scope_and_has_one_state(first: Chapter) -> None:
+    kinds = first.run.report["kinds"]
+    for name, counts in kinds.items():
+        for part, one in {name: counts, **{f"{name} by {by}": one for by, one in counts.get("by", {}).items()}}.items():
+            assert one["in_scope"] == sum(one[state] for state in STATES), part
+    parts = kinds["attribute"]["by"].values()
+    assert kinds["attribute"]["in_scope"] == sum(one["in_scope"] for one in parts)
+    rows = {"contact": "customers", "company": "companies", "conversation": "conversations", "message": "messages"}
+    rows |= {"note": "notes", "tag": "tags", "agent": "users", "team": "teams", "queue": "queues"}
+    in_file = {name: len(first.desk.rows(kind)) for name, kind in rows.items()}
+    assert {name: kinds[name]["in_scope"] for name in rows} == in_file
+
+
+def test_the_run_counts_what_the_file_asks_for(first: Chapter) -> None:
+    assert first.kind("contact") == {"loaded": 219, "archived": 46, "merged": 13}
+    assert first.kind("conversation") == {"loaded": 604, "archived": 29, "skipped": 20}
+    assert first.kind("message") == {"loaded": 5153 + 128 + 51, "archived": 151, "skipped": 93 + 90}
+    assert first.kind("note") == {"loaded": 208 + 8, "archived": 4 + 29, "skipped": 3 + 15}
+
+
+def test_the_run_counts_its_requests_as_the_platforms_do(world: World, first: Chapter) -> None:
+    assert first.run.report["requests"]["target"] == first.counters["requests"]
+    assert first.counters["refused"] == {}
+    assert first.counters["by_status"].keys() <= {"200", "201", "202", "206"}
+
+
+def test_a_second_run_writes_nothing(first: Chapter, again: Chapter) -> None:
+    assert (again.run.code, again.run.report["status"]) == (0, "completed"), again.run.said
+    assert again.writes == []
+    assert again.state["conversations"] == first.state["conversations"]
+    assert again.state["people"] == first.state["people"]
+    for name in first.run.report["kinds"]:
+        counts = Counter(first.kind(name))
+        expected = counts | {"unchanged": counts.pop("loaded", 0)}
+        assert again.kind(name) == {state: count for state, count in expected.items() if count}, name
+
+
+# ---- what stands on the target --------------------------------------------------------------------------------------
+
+
+def test_every_profile_is_what_its_customers_are(first: Chapter) -> None:
+    found = people_findings(first.desk, first.fates, first.state["people"])
+    assert not found, show(found)
+
+
+def test_every_profile_keeps_the_ids_and_other_addresses_of_its_customers(first: Chapter) -> None:
+    found = ids_findings(first.desk, first.fates, first.state["people"])
+    assert not found, show(found)
+
+
+def test_every_thread_is_there_once_and_no_other(first: Chapter) -> None:
+    found = presence_findings(first.desk, first.fates, first.state)
+    assert not found, show(found)
+
+
+def test_every_thread_is_named_tagged_and_assigned_as_its_conversation(first: Chapter) -> None:
+    found = thread_findings(first.desk, first.fates, first.state)
+    assert not found, show(found)
+
+
+def test_every_thread_keeps_the_dates_of_its_conversation(first: Chapter) -> None:
+    found = dates_findings(first.desk, first.state)
+    assert not found, show(found)
+
+
+def test_no_thread_has_data_nobody_explains(first: Chapter) -> None:
+    assert extra_keys(first.desk, first.state) == set()
+
+
+def test_every_message_and_note_is_there_once_in_order_as_it_was_said(first: Chapter) -> None:
+    found = line_findings(first.desk, first.fates, first.state)
+    assert not found, show(found)
+
+
+def test_threads_the_team_began_and_only_they_have_an_opening_note(first: Chapter) -> None:
+    lines = lines_of(first.desk, first.fates)
+    expected = {one for one, said in lines.items() if begins_with_the_team(said)}
+    opened = {
+        one["properties"]["source_id"].partition("/")[2]
+        for session in first.state["conversations"]
+        for one in session["messages"]
+        if one["type"] == "note" and one["from"] == "user" and one["properties"]["source_id"].startswith("conv")
+    }
+    assert len(expected) == 30
+    assert opened == expected
+
+
+# ---- what it cost and whom it reached -------------------------------------------------------------------------------
+
+
+def test_every_thread_costs_four_requests_and_one_per_message_in_a_safe_order(first: Chapter) -> None:
+    found = call_findings(first.state, first.writes)
+    assert not found, show(found)
+
+
+def test_the_counters_of_the_sandbox_know_of_no_other_request(first: Chapter) -> None:
+    asked = {name.rpartition("/")[2]: count for name, count in first.counters["by_route"].items() if "GET" not in name}
+    sessions = first.state["conversations"]
+    written = sum(one["type"] != "event" for session in sessions for one in session["messages"])
+    assert asked == {
+        **dict.fromkeys(("conversation", "meta", "read", "state"), len(sessions)),
+        "message": written,
+        "routing": sum(session["assigned"] is not None for session in sessions),
+        "inbox": sum(session["inbox_id"] is not None for session in sessions),
+        **dict.fromkeys(("profile", "{people_id}"), len(first.state["people"])),
+    }
+    assert first.counters["requests"] - sum(asked.values()) <= OVERHEAD
+
+
+def test_nobody_is_notified_not_even_hours_later(
+    first: Chapter, later: dict[str, int], changed: tuple[Changes, Chapter], settled: Chapter
+) -> None:
+    assert first.notified == {}
+    assert later == {}
+    assert changed[1].notified == {}
+    assert settled.notified == {}
+
+
+# ---- when the source lives on ---------------------------------------------------------------------------------------
+
+
+def test_a_run_after_changes_counts_exactly_them(again: Chapter, changed: tuple[Changes, Chapter]) -> None:
+    changes, chapter = changed
+    assert (chapter.run.code, chapter.run.report["status"]) == (0, "completed"), chapter.run.said
+    # A conversation in which only a message changed may count as updated: its state is said anew after the message.
+    sure = 2 + len(changes.calls)
+    updated = chapter.kind("conversation").get("updated", 0)
+    assert updated in (sure, sure + 2)
+    expected: dict[str, dict[str, int]] = {
+        "contact": {"updated": 1, "unchanged": 218, "archived": 46, "merged": 13},
+        "conversation": {"updated": updated, "unchanged": 604 - updated, "archived": 29, "skipped": 20},
+        "message": {"loaded": 1, "updated": 1, "unchanged": 5331, "archived": 151, "skipped": 183},
+    }
+    for name in again.run.report["kinds"]:
+        assert chapter.kind(name) == expected.get(name, again.kind(name)), name
+
+
+def test_a_run_after_changes_writes_only_to_what_changed(changed: tuple[Changes, Chapter]) -> None:
+    changes, chapter = changed
+    calls = calls_by_session(chapter.writes)
+    threads = (changes.edited_in, changes.added_in, changes.tagged, changes.closed, *changes.calls)
+    assert calls.keys() == sessions_of(chapter.state, threads)
+    posts = [write for write in chapter.writes if write["method"] == "POST"]
+    assert len(posts) == 1, [write["path"] for write in posts]
+    assert posts[0]["body"]["properties"]["source_id"] == f"message/{changes.added}"
+    people = {write["path"].rpartition("/")[2] for write in chapter.writes if "/people/" in write["path"]}
+    assert people == {one["people_id"] for one in chapter.state["people"] if one["data"]["source_id"] == changes.called}
+
+
+def test_after_changes_everything_stands_as_the_source_says_now(changed: tuple[Changes, Chapter]) -> None:
+    _, chapter = changed
+    audits: list[Any] = [
+        people_findings(chapter.desk, chapter.fates, chapter.state["people"]),
+        presence_findings(chapter.desk, chapter.fates, chapter.state),
+        thread_findings(chapter.desk, chapter.fates, chapter.state),
+        line_findings(chapter.desk, chapter.fates, chapter.state),
+    ]
+    assert not any(audits), "\n".join(show(one) for one in audits)
+
+
+def test_the_changes_can_be_seen(changed: tuple[Changes, Chapter]) -> None:
+    changes, chapter = changed
+    said = {
+        one["properties"].get("source_id"): one
+        for session in chapter.state["conversations"]
+        for one in session["messages"]
+    }
+    assert said[f"message/{changes.edited}"]["content"] == EDITED
+    assert [one["person"].get("phone") for one in chapter.state["people"]].count(PHONE) == 1
+    assert len({one["session_id"] for one in chapter.state["conversations"]}) == 604
+
+
+def test_a_run_after_that_writes_nothing(changed: tuple[Changes, Chapter], settled: Chapter) -> None:
+    assert (settled.run.code, settled.run.report["status"]) == (0, "completed"), settled.run.said
+    assert settled.writes == []
+    assert settled.kind("conversation") == {"unchanged": 604, "archived": 29, "skipped": 20}
+    assert settled.kind("message") == {"unchanged": 5333, "archived": 151, "skipped": 183}
+
+
+def test_a_customer_who_gets_an_email_gets_a_profile_that_we_made_and_marked(mailed: Chapter) -> None:
+    assert mailed.kind("contact") == {"loaded": 1, "unchanged": 219, "archived": 45, "merged": 13}
+    found = people_findings(mailed.desk, mailed.fates, mailed.state["people"])
+    assert not found, show(found)
+    found = thread_findings(mailed.desk, mailed.fates, mailed.state)
+    assert not found, show(found)
+    assert [one["email"] for one in mailed.state["people"]].count(EMAIL) == 1
