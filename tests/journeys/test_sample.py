@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from desk_calls import call_findings, calls_by_session
 from desk_changes import EDITED, EMAIL, PHONE, Changes, change, give_email
 from desk_fates import Fates, decide

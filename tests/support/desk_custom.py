@@ -8,7 +8,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from desk_sample import Desk, Json, clean, facts
+from desk_sample import Desk, clean, facts
 
 Value = str | int | float | bool
 

@@ -216,8 +216,8 @@ class _Audit:
         file = self.desk.get("attachments", file_id)
         if file is None:
             return [file_id]
-        values = (facts(file).get(name) for name in ("name", "contentType", "contentLength"))
-        return [" ".join(clean(value).split()) for value in values if value not in (None, "")]
+        name, *shape = (clean(facts(file).get(one)) for one in ("name", "contentType", "contentLength"))
+        return [" ".join(word.split()) for word in (f"{_FILE}{name}", *shape) if word]
 
 
 def _join(contents: list[str]) -> str:

@@ -117,6 +117,8 @@ def ids_findings(desk: Desk, fates: Fates, people: list[Json]) -> Findings:
     found = Findings()
     held = {profile["email"].casefold(): profile for profile in people}
     for email, customers in fates.people.items():
+        if email not in held:
+            continue
         record, data = f"contact {customers[0]['id']}", held[email]["data"]
         ids = ",".join(sorted(one["id"] for one in customers))
         accepted = [ids, ABSENT] if len(customers) == 1 else [ids]

@@ -76,7 +76,7 @@ def moment(text: str) -> int:
 
 def clean(text: object) -> str:
     """A text as the target can hold it: no U+0000, and U+FFFD for half an emoji."""
-    whole = str(text or "").replace("\0", "")
+    whole = ("" if text is None else str(text)).replace("\0", "")
     return "".join("\ufffd" if 0xD800 <= ord(letter) < 0xE000 else letter for letter in whole)
 
 

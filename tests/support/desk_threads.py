@@ -62,10 +62,13 @@ def thread_findings(desk: Desk, fates: Fates, state: Json) -> Findings:
 
 
 def dates_findings(desk: Desk, state: Json) -> Findings:
-    """Compare when every conversation was made and last changed; the latter is listed as a key, and need not be kept."""
+    """Compare when every conversation was made and last changed; of the latter the API page only names a key."""
     found = Findings()
     for conversation_id, sessions in threads_by_id(state).items():
-        held = facts(desk.get("conversations", conversation_id) or {})
+        row = desk.get("conversations", conversation_id)
+        if row is None:
+            continue
+        held = facts(row)
         for session in sessions:
             data, record = session["meta"]["data"], f"conversation {conversation_id}"
             told = {key: moment(data[key]) for key in ("source_created_at", "source_updated_at") if key in data}

@@ -91,10 +91,14 @@ class Mig:
             **QUICK,
         }
 
+    def command(self, *arguments: str) -> list[str]:
+        """The words of a command line."""
+        return [*_MIG, *arguments]
+
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """A command that goes on."""
         return subprocess.Popen(
-            [*_MIG, *arguments],
+            self.command(*arguments),
             cwd=self.folder,
             env=self.environment,
             stdout=subprocess.PIPE,

@@ -183,10 +183,10 @@ class _Engine:
             if self._deliverer.sent and isinstance(self._target, CanConclude):
                 self._notices = list(await self._target.conclude())
         except BaseExceptionGroup as group:
-            rest = group.subgroup(lambda error: not isinstance(error, Paused | Refused))
-            if rest is not None:
+            polite, rest = group.split((Paused, Refused))
+            if polite is None or rest is not None:
                 raise
-            self._ended = _first(group)
+            self._ended = _first(polite)
         except (Paused, Refused) as error:
             self._ended = error
         finally:

@@ -22,8 +22,10 @@ from markdownify import MarkdownConverter
 _BREAK, _EDGE, _GAP, _CELL, _INDENT = "\x01\x02\x03\x04\x05"
 """A line break, the edge of a block, the edge of a paragraph, the end of a table cell, a space that stays."""
 
-_DEEPEST = 60
+_DEEPEST = 40
 """Levels of quotes, lists and links kept apart; what nests deeper is shown at this level. Bounds the recursion."""
+_BOTTOM = 400
+"""Levels of tags below which only text and its lines are read: to ask a tag what it holds takes time per level."""
 
 _UNSEEN_TAGS = frozenset({"style", "script", "title", "template", "xml", "svg", "meta", "link", "base"})
 _HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
@@ -314,6 +316,7 @@ class _Gist:
         self._mood = _Mood(lines=lines)
         self._head: NavigableString | None = None
         self._plain = False
+        self._depth = 0
 
     def copy(self, source: Tag) -> None:
         """Copy everything inside `source`."""
@@ -326,6 +329,7 @@ class _Gist:
                 self._shut(node.opened)
                 self._text.append(node.mark)
                 self._mood = node.mood
+                self._depth -= 1
             elif isinstance(node, Tag):
                 left = self._enter(node)
                 if left is not None:
@@ -368,6 +372,11 @@ class _Gist:
 
     def _open_for(self, tag: Tag, style: dict[str, str]) -> _Exit:
         before = self._mood
+        self._depth += 1
+        if self._depth > _BOTTOM:
+            mark = _GAP if tag.name in _PARAGRAPHS else _EDGE if tag.name in _BLOCKS else ""
+            self._text.append(mark)
+            return _Exit(None, mark, before)
         bordered = tag.get("id") == "divRplyFwdMsg" or "solid" in style.get("border-top", "")
         if bordered and tag.name in _BLOCKS:
             self._quote_reply(tag)
