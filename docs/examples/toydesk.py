@@ -34,9 +34,7 @@ class ToySource:
     async def partitions(self, scope: mig.Scope) -> Sequence[mig.Partition]:
         return [mig.Partition("lines")]
 
-    async def extract(
-        self, part: mig.Partition, scope: mig.Scope, checkpoint: bytes | None
-    ) -> AsyncIterator[mig.Page]:
+    async def extract(self, part: mig.Partition, scope: mig.Scope, checkpoint: bytes | None) -> AsyncIterator[mig.Page]:
         yield mig.Page([self._raw(line) for line in self._path.read_bytes().splitlines()], checkpoint=b"read")
 
     def parse(self, raw: mig.Raw) -> mig.Parsed:
@@ -104,7 +102,9 @@ class ToyTarget:
             case _:
                 raise mig.Rejected(f"a toy desk has no {record.ref.kind}")
         body = {"path": path, "value": value}
-        return mig.Operation(name=str(record.ref), verb="put", effect=mig.Effect.PUT, body=body, carries=(record.ref,), cost=())
+        return mig.Operation(
+            name=str(record.ref), verb="put", effect=mig.Effect.PUT, body=body, carries=(record.ref,), cost=()
+        )
 
     async def send(self, calls: Sequence[mig.Call]) -> Sequence[mig.Receipt]:
         document = json.loads(self._path.read_text()) if self._path.exists() else {}
@@ -124,9 +124,7 @@ class ToyTarget:
         thread = json.loads(self._path.read_text())["threads"].get(key.partition(":")[2])
         if thread is None:
             return None
-        messages = [
-            mig.Message(ref=mig.Ref(mig.MESSAGE, name), text=text) for name, text in thread["messages"].items()
-        ]
+        messages = [mig.Message(ref=mig.Ref(mig.MESSAGE, name), text=text) for name, text in thread["messages"].items()]
         return mig.Present(key, [message.ref for message in messages], True, False, messages)
 
 

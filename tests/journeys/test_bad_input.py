@@ -96,7 +96,11 @@ def test_a_command_that_means_nothing_exits_2(arguments: tuple[str, ...], words:
     (mig.folder / "broken.toml").write_text("[source\n")
     (mig.folder / "broken.py").write_text("import nothing_of_that_name\n")
     (mig.folder / "text.db").write_text("this is no database " * 200)
-    subprocess.run(["python3", "-c", "import sqlite3; sqlite3.connect('foreign.db').execute('create table t (x)')"], cwd=mig.folder, check=True)
+    subprocess.run(
+        ["python3", "-c", "import sqlite3; sqlite3.connect('foreign.db').execute('create table t (x)')"],
+        cwd=mig.folder,
+        check=True,
+    )
     exit_code, out, err = said(mig, *arguments)
     assert exit_code == 2, err
     assert words in err
@@ -153,7 +157,11 @@ def test_a_signal_drains_and_the_next_run_goes_on(number: int, code: int, tmp_pa
         assert report["possible_orphans"] == 0
         state = target.get("state")
         sources = [c["meta"]["data"]["source_id"] for c in state["conversations"]]
-        assert len(sources) == len(set(sources)) == report["kinds"]["conversation"]["loaded"] + report["kinds"]["conversation"]["unchanged"]
+        assert (
+            len(sources)
+            == len(set(sources))
+            == report["kinds"]["conversation"]["loaded"] + report["kinds"]["conversation"]["unchanged"]
+        )
 
 
 def test_nothing_is_readable_by_others_under_a_loose_umask(mig: Mig) -> None:
@@ -169,7 +177,7 @@ def test_nothing_is_readable_by_others_under_a_loose_umask(mig: Mig) -> None:
 def test_a_full_disk_is_refused_and_the_journal_survives(small: tuple, tmp_path: Path) -> None:
     mig = Mig(tmp_path, *small)
     process = subprocess.Popen(
-        ["bash", "-c", "ulimit -f 400; exec \"$@\"", "bash", *mig.command(*PAIR)],
+        ["bash", "-c", 'ulimit -f 400; exec "$@"', "bash", *mig.command(*PAIR)],
         cwd=tmp_path,
         env=mig.environment,
         stdout=subprocess.PIPE,

@@ -26,7 +26,10 @@ def people_findings(desk: Desk, fates: Fates, people: list[Json]) -> Findings:
         for profile in held.get(email, []):
             _person(found, record, desk, customers, profile)
             _notepad(found, record, desk, fates, customers, profile)
-            _data(found, record, _expected_data(desk, customers, keys), profile["data"], _texts(desk, customers))
+            expected = _expected_data(desk, customers, keys)
+            left_out = profile["data"].keys() & (set(keys.values()) - expected.keys())
+            found.equal(record, "data that is to be left out", [], sorted(left_out))
+            _data(found, record, expected, profile["data"], _texts(desk, customers))
     return found
 
 
@@ -108,7 +111,7 @@ def _data(found: Findings, record: str, expected: dict[str, Value], data: Json, 
     found.true(record, "data.source_ids", all(f'"id": "{one}"' in texts for one in ids), ids)
     for key in data.keys() - expected.keys() - {"source_ids", "source_created_at"}:
         pieces = str(data[key]).replace(", ", ",").split(",")
-        strange = [one for one in pieces if one.partition(":")[2] not in texts and one not in texts]
+        strange = [one for one in pieces if one not in texts and (":" not in one or one.partition(":")[2] not in texts)]
         found.equal(record, f"data.{key}, not in the file", [], strange)
 
 

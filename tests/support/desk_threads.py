@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
-from desk_custom import LONGEST_VALUE, flat, keys_of
+from desk_custom import LONGEST_VALUE, Value, flat, keys_of
 from desk_fates import Fates, first_email
 from desk_findings import ABSENT, Findings, value_of
 from desk_people import first_phone, nicknames, tag_names
@@ -48,7 +48,7 @@ def thread_findings(desk: Desk, fates: Fates, state: Json) -> Findings:
         for session in held.get(row["id"], []):
             record = f"conversation {row['id']}"
             _metas(found, record, desk, row, session)
-            _custom(found, record, flat(facts(row).get("custom"), keys), session)
+            _custom(found, record, flat(facts(row).get("custom"), keys), set(keys.values()), session)
             _reserved(found, record, desk, row, session)
             customer = desk.get("customers", related(row, "customer"))
             person = people.get(first_email(customer).casefold()) if customer is not None else None
@@ -127,8 +127,10 @@ def _metas(found: Findings, record: str, desk: Desk, row: Json, session: Json) -
     found.equal(record, "phone", first_phone(customer) or ABSENT, value_of(meta, "phone"))
 
 
-def _custom(found: Findings, record: str, expected: dict[str, str | int | float | bool], session: Json) -> None:
+def _custom(found: Findings, record: str, expected: dict[str, Value], keys: set[str], session: Json) -> None:
     data = session["meta"]["data"]
+    left_out = data.keys() & (keys - expected.keys())
+    found.equal(record, "data that is to be left out", [], sorted(left_out))
     for key, value in expected.items():
         found.one_of(record, f"data.{key}", [value, ABSENT] if value == "" else [value], value_of(data, key))
 

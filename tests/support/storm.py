@@ -68,9 +68,7 @@ class MemorySource:
     async def partitions(self, scope: mig.Scope) -> Sequence[mig.Partition]:
         return [mig.Partition("records")]
 
-    async def extract(
-        self, part: mig.Partition, scope: mig.Scope, checkpoint: bytes | None
-    ) -> AsyncIterator[mig.Page]:
+    async def extract(self, part: mig.Partition, scope: mig.Scope, checkpoint: bytes | None) -> AsyncIterator[mig.Page]:
         rows = [self._raw(record) for record in self.records.values()]
         for start in range(0, len(rows), 7):
             yield mig.Page(rows[start : start + 7], str(start).encode())
@@ -213,8 +211,7 @@ class StormTarget:
         elif call.op.marker:
             thread = self.threads[str(call.body["session"])]
             thread["messages"] = [
-                (marker, call.body["text"] if marker == call.op.marker else text)
-                for marker, text in thread["messages"]
+                (marker, call.body["text"] if marker == call.op.marker else text) for marker, text in thread["messages"]
             ]
         return old
 
@@ -297,7 +294,9 @@ async def run_once(
     )
 
 
-async def crash_at(n: int, journal: Journal, source: MemorySource, target: Any, clock: VirtualClock, **how: int) -> bool:
+async def crash_at(
+    n: int, journal: Journal, source: MemorySource, target: Any, clock: VirtualClock, **how: int
+) -> bool:
     """One run that crashes at the n-th failpoint. Returns: whether it met that many."""
     crasher = Crasher(n)
     listen(crasher)

@@ -25,7 +25,12 @@ RESERVED_PEOPLE = frozenset(
         *("other_urls", "other_addresses", "handles", "birthday", "language", "time_zone", "company_external_id"),
     )
 )
-RESERVED_MESSAGE = frozenset(("source", "source_id", "source_part", "source_parts", "source_files", "source_subject"))
+RESERVED_MESSAGE = frozenset(
+    (
+        *("source", "source_id", "source_part", "source_parts"),
+        *("source_files", "source_subject", "source_side"),
+    )
+)
 _SAFE = 2**53
 
 

@@ -78,9 +78,9 @@ class CrispMapper:
             return Decision(Fate.ARCHIVE, contact, "it has no e-mail address, which a profile needs")
         custom, more = self._flat(contact.custom, look, CONTACT, RESERVED_PEOPLE)
         tags, unknown = named_tags(contact.tags, look)
-        mapped = msgspec.structs.replace(
-            contact, emails=emails, custom=custom, tags=tags, name=clean(contact.name).strip()
-        )
+        # A profile needs a nickname (docs/api/crisp.md, section 6).
+        name = clean(contact.name).strip() or (local_part(emails[0].value) if emails else contact.ref.id)
+        mapped = msgspec.structs.replace(contact, emails=emails, custom=custom, tags=tags, name=name)
         return Decision(Fate.LOAD, mapped, losses=(*losses, *more, *unknown))
 
     def _company(self, company: Company, look: Lookup) -> Decision:
@@ -107,7 +107,11 @@ class CrispMapper:
         if not text.strip() and not message.attachments and message.call and not message.redacted:
             text = call_line(message.call)
         custom, more = self._flat(message.custom, look, MESSAGE, RESERVED_MESSAGE)
-        mapped = msgspec.structs.replace(message, text=text if text.strip() else "", custom=custom)
+        subject = clean(message.subject)
+        if len(subject) > self._settings.max_value:
+            losses.append(Loss("subject", "archived", f"longer than {self._settings.max_value} characters"))
+            subject = ""
+        mapped = msgspec.structs.replace(message, text=text if text.strip() else "", subject=subject, custom=custom)
         if message.html and len(message.html) > self._settings.max_original:
             losses.append(Loss("html", "archived", f"longer than {self._settings.max_original} characters"))
             mapped = msgspec.structs.replace(mapped, html="")
@@ -152,6 +156,11 @@ def is_email(value: str) -> bool:
         value = "quoted" + value[value.rindex('"@') + 1 :]
     local, at, domain = value.partition("@")
     return bool(at and local.strip() and domain.strip()) and "@" not in domain and not any(c.isspace() for c in value)
+
+
+def local_part(email: str) -> str:
+    """What stands before the last @."""
+    return email.rpartition("@")[0]
 
 
 def call_line(call: Mapping[str, str]) -> str:

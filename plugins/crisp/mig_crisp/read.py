@@ -38,10 +38,12 @@ class Reader:
 
     Args:
         client: Talks to the workspace.
+        segment: The migration's own, which is no tag of the source.
     """
 
-    def __init__(self, client: CrispClient) -> None:
+    def __init__(self, client: CrispClient, segment: str) -> None:
         self._client = client
+        self._segment = segment
 
     async def read(self, key: UnitKey, receipts: Mapping[str, Receipt]) -> Present | None:
         """A unit by what its operations answered; None when it is not there."""
@@ -67,7 +69,7 @@ class Reader:
         if not isinstance(conversation, dict):
             return None
         rows = await self._messages(session)
-        root = conversation_of(conversation)
+        root = conversation_of(conversation, self._segment)
         records: list[Record] = [root, *messages_of(rows, root.ref)]
         prints = [row.get("fingerprint") for row in rows]
         doubled = len(set(prints)) < len(prints)
@@ -111,8 +113,8 @@ def contact_of(profile: Mapping[str, Any], data: Mapping[str, Any]) -> Contact:
     )
 
 
-def conversation_of(conversation: Mapping[str, Any]) -> Conversation:
-    """A conversation object as a conversation."""
+def conversation_of(conversation: Mapping[str, Any], segment: str) -> Conversation:
+    """A conversation object as a conversation; the migration's own segment is no tag."""
     meta = conversation.get("meta") or {}
     data = meta.get("data") or {}
     segments = list(meta.get("segments") or [])
@@ -122,7 +124,7 @@ def conversation_of(conversation: Mapping[str, Any]) -> Conversation:
         status=_STATUS.get(str(conversation.get("state")), ""),
         channels=[name for name in str(data.get("source_channel") or "").split(", ") if name],
         priority=data.get("source_priority"),
-        tags=[Ref(TAG, name) for name in segments],
+        tags=[Ref(TAG, name) for name in segments if name != segment],
         external_id=str(data.get("source_external_id") or ""),
         created_at=_when(data.get("source_created_at")),
         snoozed_until=_when(data.get("source_snooze_until")),
@@ -144,7 +146,7 @@ def _record(ref: Ref, rows: list[Mapping[str, Any]], conversation: Ref) -> Recor
     said = [row for row in rows if (row.get("properties") or {}).get("source_part") != 0]
     first = said[0] if said else rows[0]
     properties = first.get("properties") or {}
-    text = joined([str(row["content"]) for row in said])
+    text = joined([str(row["content"]) for row in said]) if said else ""
     files = int(properties.get("source_files") or 0)
     if files:
         lines = text.split("\n")
@@ -156,7 +158,7 @@ def _record(ref: Ref, rows: list[Mapping[str, Any]], conversation: Ref) -> Recor
         ref=ref,
         conversation=conversation,
         sent_at=when,
-        side="in" if first["from"] == "user" else "out",
+        side=str(properties.get("source_side") or ("in" if first["from"] == "user" else "out")),
         channel=_channel(str(first["origin"])),
         text=text,
         subject=str(properties.get("source_subject") or ""),

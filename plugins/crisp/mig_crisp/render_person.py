@@ -23,7 +23,7 @@ from mig import (
     Unit,
 )
 from mig_crisp.data import RESERVED_PEOPLE, Keys, Value, flatten, numbered
-from mig_crisp.mapping import PLACEHOLDER
+from mig_crisp.mapping import PLACEHOLDER, local_part
 from mig_crisp.marks import birth_line
 from mig_crisp.office import Office
 from mig_crisp.settings import CrispSettings
@@ -80,8 +80,8 @@ def render_person(unit: Unit, look: Lookup, settings: CrispSettings, office: Off
 
 def _profile(contacts: Sequence[Contact], email: str, look: Lookup, notepad: str) -> dict[str, Any]:
     first = contacts[0]
-    name = next((contact.name for contact in contacts if contact.name), "") or email.partition("@")[0]
-    person: dict[str, Any] = {"nickname": name}
+    named = [c.name for c in contacts if c.emails and c.name != local_part(c.emails[0].value)]
+    person: dict[str, Any] = {"nickname": named[0] if named else first.name}
     phones = _values([contact.phones for contact in contacts])
     urls = _values([contact.urls for contact in contacts])
     place = next((place for contact in contacts for place in contact.places), None)

@@ -122,20 +122,23 @@ class ThreadRenderer:
             fields["original"] = {"type": "text/html", "content": message.html}
         properties: dict[str, Value] = dict(message.custom)
         if message.subject:
-            properties["source_subject"] = clean(message.subject)[: self._settings.max_value]
+            properties["source_subject"] = message.subject
         if lines:
             properties["source_files"] = len(lines)
         rows = self._said_as(message.ref, message.sent_at, message.channel, text, fields, properties) if text else []
         if message.redacted:
-            rows.append(self._redacted(message))
+            rows.append(self._redacted(message, properties))
         return rows
 
-    def _redacted(self, message: Message) -> Operation:
+    def _redacted(self, message: Message, properties: dict[str, Value]) -> Operation:
         """A private note where something was removed; where the plan has none, the team's own quiet message."""
         fields: dict[str, Any] = {"type": "note", "from": "operator"}
         if not self._office.has_notes:
             fields = {"type": "text", "from": "operator", "stealth": True}
-        body = self._body(message.ref, 0, message.sent_at, message.channel, REDACTED, fields, {})
+        if message.automated:
+            fields["automated"] = True
+        properties = {**properties, "source_side": message.side}  # the note itself is always from the team
+        body = self._body(message.ref, 0, message.sent_at, message.channel, REDACTED, fields, properties)
         return self._say(message.ref, 0, body)
 
     def _note(self, note: Note) -> list[Operation]:

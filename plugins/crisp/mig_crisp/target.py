@@ -63,7 +63,7 @@ class CrispTarget:
         self._office = office
         self._people = People(client)
         self._threads = Threads(client)
-        self._reader = Reader(client)
+        self._reader = Reader(client, settings.segment)
         self.capabilities = Capabilities(KEEPS, settings.read_lag_s, settings.request_life_s)
 
     async def identity(self) -> str:

@@ -1,0 +1,163 @@
+"""The laws every target keeps, checked on one unit at a time against whatever it writes to (a sandbox, a fake)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from mig.model import Kind, Record, Ref
+from mig.platforms import (
+    Call,
+    Effect,
+    FromReceipt,
+    Keep,
+    Lookup,
+    Receipt,
+    Rendered,
+    Target,
+    Unit,
+)
+
+Normals = Mapping[str, Callable[[object], object]]
+
+
+class Broken(AssertionError):
+    """A target breaks a law; the message names the law, the record and the field."""
+
+
+class Records:
+    """A Lookup over records in memory.
+
+    Args:
+        records: What can be looked up.
+    """
+
+    def __init__(self, records: Sequence[Record]) -> None:
+        self._records = {record.ref: record for record in records}
+
+    def __call__(self, ref: Ref) -> Record | None:
+        return self._records.get(ref)
+
+    def all(self, kind: Kind) -> Sequence[Record]:
+        return [record for ref, record in sorted(self._records.items()) if ref.kind == kind]
+
+
+async def check_unit(
+    target: Target,
+    unit: Unit,
+    look: Lookup,
+    normals: Normals,
+    *,
+    answers: Mapping[Ref, Mapping[str, Receipt]] | None = None,
+) -> dict[str, Receipt]:
+    """Deliver a unit that is not there yet, and check every law on it.
+
+    Args:
+        target: An open target.
+        unit: Mapped records, the root first.
+        look: What render may ask.
+        normals: The functions that `normal:<name>` in its keeps names.
+        answers: Receipts of units delivered before, by any record in them.
+
+    Returns:
+        The receipts of its operations.
+
+    Raises:
+        Broken: A law does not hold.
+    """
+    rendered = target.render(unit, look)
+    _check_rendering(rendered, target.render(unit, look), unit)
+    receipts: dict[str, Receipt] = {}
+    for operation in rendered.operations:
+        call = Call(unit.key, operation, _filled(operation.body, receipts, answers or {}))
+        await _check_delivery(target, call, receipts)
+    await _check_reading(target, unit, rendered, receipts, normals)
+    return receipts
+
+
+def _check_rendering(rendered: Rendered, again: Rendered, unit: Unit) -> None:
+    if rendered != again:
+        raise Broken("render is not pure: the same unit was rendered in two ways")
+    names = [operation.name for operation in rendered.operations]
+    if len(set(names)) < len(names):
+        raise Broken(f"operation names repeat: {sorted(name for name in names if names.count(name) > 1)}")
+    marks = [operation.marker for operation in rendered.operations if operation.marker]
+    if len(set(marks)) < len(marks):
+        raise Broken("two operations of a unit have one marker")
+    accounted = {ref for operation in rendered.operations for ref in operation.carries}
+    accounted |= {item.ref for item in rendered.declined}
+    lost = [str(record.ref) for record in unit.records if record.ref not in accounted]
+    if lost:
+        raise Broken(f"neither carried nor declined: {lost}")
+
+
+async def _check_delivery(target: Target, call: Call, receipts: dict[str, Receipt]) -> None:
+    """find says no before and yes after; what is a PUT may be said twice."""
+    operation = call.op
+    can_be_found = operation.effect is Effect.CREATE and operation.marker is not None
+    if can_be_found and await target.find([call]):
+        raise Broken(f"{operation.name}: find says yes before it was sent")
+    (receipt,) = await target.send([call])
+    receipts[operation.name] = receipt
+    if can_be_found and (call.unit, operation.name) not in await target.find([call]):
+        raise Broken(f"{operation.name}: find says no after it was sent")
+    if operation.effect is Effect.PUT:
+        (receipts[operation.name],) = await target.send([call])
+
+
+async def _check_reading(
+    target: Target, unit: Unit, rendered: Rendered, receipts: Mapping[str, Receipt], normals: Normals
+) -> None:
+    """normal(read(send(render(r)))) == normal(r), field by field, as keeps says."""
+    carried = {ref for operation in rendered.operations for ref in operation.carries}
+    if not carried:
+        return
+    present = await target.read(unit.key, receipts)
+    if present is None:
+        raise Broken(f"{unit.key} cannot be read back")
+    if present.doubled:
+        raise Broken(f"{unit.key} stands there twice")
+    found = {record.ref: record for record in present.records}
+    for record in unit.records:
+        if record.ref in carried and record.ref in found:
+            _check_fields(record, found[record.ref], target.capabilities.keeps, normals)
+    order = [ref for ref in found if ref in carried]
+    wanted = [record.ref for record in unit.records if record.ref in found and record.ref in carried]
+    if order != wanted:
+        raise Broken(f"{unit.key}: read back in another order: {order} instead of {wanted}")
+
+
+def _check_fields(record: Record, found: Record, keeps: Mapping[tuple[Kind, str], Keep], normals: Normals) -> None:
+    for (kind, name), keep in keeps.items():
+        if kind != record.ref.kind or not hasattr(record, name):
+            continue
+        how, _, which = keep.how.partition(":")
+        if how not in ("exact", "normal"):
+            continue
+        normal = normals[which] if how == "normal" else _same
+        left, right = normal(getattr(record, name)), normal(getattr(found, name))
+        if left != right:
+            raise Broken(f"{record.ref} {name} ({keep.how}): {left!r} was read back as {right!r}")
+
+
+def _same(value: object) -> object:
+    return value
+
+
+def _filled(
+    value: object, own: Mapping[str, Receipt], others: Mapping[Ref, Mapping[str, Receipt]]
+) -> dict[str, object]:
+    filled = _fill(value, own, others)
+    assert isinstance(filled, dict)
+    return filled
+
+
+def _fill(value: object, own: Mapping[str, Receipt], others: Mapping[Ref, Mapping[str, Receipt]]) -> object:
+    if isinstance(value, FromReceipt):
+        receipts = others.get(value.of, {}) if value.of is not None else own
+        receipt = receipts.get(value.op)
+        return receipt.values.get(value.value, value.default) if receipt is not None else value.default
+    if isinstance(value, Mapping):
+        return {key: _fill(item, own, others) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_fill(item, own, others) for item in value]
+    return value
