@@ -40,6 +40,7 @@ lint: $(VENV)/dev.stamp ## Style, types, floors
 	$(BIN)/lint-imports
 
 docs: $(VENV)/docs.stamp ## The documentation, as HTML in docs/_build
+	$(BIN)/python docs/generate.py
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 
 constraints: $(VENV)/dev.stamp $(VENV)/docs.stamp ## Pin what is installed now (on Python 3.11)

@@ -67,7 +67,11 @@ class Config(Struct, frozen=True, kw_only=True):
     source: str = ""
     target: str = ""
     source_settings: Mapping[str, Any] = field(default_factory=dict)
+    """As the file has them; the environment is stronger."""
     target_settings: Mapping[str, Any] = field(default_factory=dict)
+    source_flags: Mapping[str, str] = field(default_factory=dict)
+    """As `--set` has them; stronger than both."""
+    target_flags: Mapping[str, str] = field(default_factory=dict)
     engine: EngineSettings = EngineSettings()
     shares: Mapping[str, float] = field(default_factory=dict)
 
@@ -105,8 +109,9 @@ def load_config(
         if not isinstance(section, dict):
             raise Usage(f"mig.toml: [{side}] is not a table", f"Write [{side}] on a line of its own, settings below.")
         sides[side] = dict(section)
+    flags: dict[str, dict[str, str]] = {side: {} for side in _SIDES}
     for text in sets:
-        _apply(text, sides)
+        _apply(text, flags)
     names = {side: str(sides[side].pop("name", "")) for side in _SIDES}
     engine = _convert(document.pop("engine", {}), EngineSettings, "engine", "")
     shares = _convert_shares(document.pop("shares", {}))
@@ -120,15 +125,28 @@ def load_config(
         target=target or names["target"],
         source_settings=sides["source"],
         target_settings=sides["target"],
+        source_flags=flags["source"],
+        target_flags=flags["target"],
         engine=engine,
         shares=shares,
     )
 
 
 def platform_settings(
-    kind: type[S], platform: str, given: Mapping[str, Any], environment: Mapping[str, str] = os.environ
+    kind: type[S],
+    platform: str,
+    given: Mapping[str, Any],
+    environment: Mapping[str, str] = os.environ,
+    flags: Mapping[str, str] | None = None,
 ) -> S:
-    """Typed settings of one platform: the file's, under the environment's `<PLATFORM>_<SETTING>`.
+    """Typed settings of one platform: the file's, under the environment's, under the flags'.
+
+    Args:
+        kind: The platform's Struct.
+        platform: Its name: the environment's variables are `<PLATFORM>_<SETTING>`.
+        given: The file's.
+        environment: Where variables are looked up.
+        flags: `--set`.
 
     Raises:
         Usage: A name is unknown, a value is not of its type, or a required one is missing.
@@ -138,8 +156,9 @@ def platform_settings(
     prefix = platform.upper().replace("-", "_") + "_"
     for name in hints:
         text = environment.get(prefix + name.upper())
-        if text is not None and (name not in given or hints[name] is Secret):
+        if text is not None:
             values[name] = text
+    values |= flags or {}
     return _convert(values, kind, platform, prefix)
 
 
@@ -176,7 +195,7 @@ def _read(path: Path | None) -> dict[str, Any]:
         raise Usage(f"{path} cannot be read: {error}", "Correct it; docs/configure.md shows a whole one.") from error
 
 
-def _apply(text: str, sides: dict[str, dict[str, Any]]) -> None:
+def _apply(text: str, sides: dict[str, dict[str, str]]) -> None:
     name, equals, value = text.partition("=")
     side, dot, key = name.partition(".")
     if not (equals and dot and key) or side not in _SIDES:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from desk_findings import Findings
+from desk_findings import ABSENT, Findings
 from desk_sample import Json
 from desk_threads import threads_by_id
 
@@ -66,5 +66,5 @@ def call_findings(state: Json, writes: list[Json]) -> Findings:
                 born = births.get(session["people_id"], len(writes))
                 found.true(record, "contact before thread", born < min(made.numbers, default=0), born)
     for session_id, made in calls.items():
-        found.add("conversation ?", f"writes to {session_id}", "none", made.letters)
+        found.add("conversation ?", f"writes to {session_id}", ABSENT, made.letters)
     return found

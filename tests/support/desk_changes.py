@@ -14,6 +14,7 @@ from desk_sample import Desk, Json, all_related, facts, related
 EDITED = "The parcel left on Monday, not on Tuesday."
 ADDED = "It has arrived, thank you!"
 PHONE = "+4989123456"
+PLAN = "platinum"
 EMAIL = "found.at.last@example.org"
 
 
@@ -66,6 +67,15 @@ def give_email(desk: Desk, fates: Fates, source: Sandbox) -> str:
             _put(source, "customers", row["id"], emails=[{"type": "home", "email": EMAIL, "verified": False}])
             return str(row["id"])
     raise AssertionError("no customer of the sample has threads and no e-mail")
+
+
+def give_value(desk: Desk, fates: Fates, source: Sandbox) -> str:
+    """Give another plan to the customer with the most threads, none of which shows it; the customer's id."""
+    alone = [customers[0]["id"] for customers in fates.people.values() if len(customers) == 1]
+    busiest: str = max(alone, key=lambda one: (len(_threads_of(desk, fates, one)), one))
+    custom = facts(desk.get("customers", busiest) or {}).get("custom") or {}
+    _put(source, "customers", busiest, custom={**custom, "planStr": PLAN})
+    return busiest
 
 
 def _threads_of(desk: Desk, fates: Fates, customer_id: str) -> tuple[str, ...]:

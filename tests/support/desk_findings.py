@@ -20,6 +20,15 @@ class Absent:
         return "nothing"
 
 
+class Phrase(str):
+    """What was expected in words of our own, shown without quotes."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
 ABSENT = Absent()
 
 
@@ -46,19 +55,19 @@ class Findings:
         """Compare one field of which the API page allows several values."""
         self.checked += 1
         if not any(same(one, actual) for one in accepted):
-            self.add(record, name, " or ".join(map(_short, accepted)), actual)
+            self.add(record, name, Phrase(" or ".join(dict.fromkeys(map(_short, accepted)))), actual)
 
     def holds(self, record: str, name: str, part: str, whole: str) -> None:
         """Look for a text inside another one."""
         self.checked += 1
         if part not in whole:
-            self.add(record, name, f"{_short(part)} inside", whole)
+            self.add(record, name, Phrase(f"{_short(part)} inside"), whole)
 
     def true(self, record: str, name: str, fact: bool, actual: object) -> None:
         """Record something that must be so."""
         self.checked += 1
         if not fact:
-            self.add(record, name, "it to be so", actual)
+            self.add(record, name, Phrase("it to be so"), actual)
 
     def __bool__(self) -> bool:
         return bool(self.lines)
@@ -81,5 +90,5 @@ def value_of(held: dict[str, Any], name: str) -> Any:
 
 
 def _short(value: object) -> str:
-    text = repr(value) if not isinstance(value, str) or not value.startswith(("'", "it to", "nothing")) else value
+    text = repr(value)
     return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]}...{text[-LONGEST // 2 :]} ({len(text)})"

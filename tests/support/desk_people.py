@@ -18,7 +18,7 @@ def people_findings(desk: Desk, fates: Fates, people: list[Json]) -> Findings:
     for profile in people:
         held.setdefault(profile["email"].casefold(), []).append(profile)
     for email in held.keys() - fates.people.keys():
-        found.add(f"profile {email}", "profile", "none", held[email])
+        found.add(f"profile {email}", "profile", ABSENT, held[email])
     keys = keys_of(desk, "contact")
     for email, customers in fates.people.items():
         record = f"contact {customers[0]['id']}"
@@ -111,8 +111,12 @@ def _data(found: Findings, record: str, expected: dict[str, Value], data: Json, 
     found.true(record, "data.source_ids", all(f'"id": "{one}"' in texts for one in ids), ids)
     for key in data.keys() - expected.keys() - {"source_ids", "source_created_at"}:
         pieces = str(data[key]).replace(", ", ",").split(",")
-        strange = [one for one in pieces if one not in texts and (":" not in one or one.partition(":")[2] not in texts)]
-        found.equal(record, f"data.{key}, not in the file", [], strange)
+        told = [one if one in texts else one.partition(":")[2] for one in map(_in_json, pieces)]
+        found.equal(record, f"data.{key}, not in the file", [], [one for one in told if not one or one not in texts])
+
+
+def _in_json(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)[1:-1]
 
 
 def ids_findings(desk: Desk, fates: Fates, people: list[Json]) -> Findings:

@@ -32,7 +32,7 @@ def presence_findings(desk: Desk, fates: Fates, state: Json) -> Findings:
         wanted = 1 if fate == "thread" else 0
         found.equal(f"conversation {conversation_id}", f"sessions ({fate})", wanted, len(held.pop(conversation_id, [])))
     for conversation_id, sessions in held.items():
-        found.add(f"conversation {conversation_id or '?'}", "sessions", "none", [one["session_id"] for one in sessions])
+        found.add(f"conversation {conversation_id or '?'}", "sessions", ABSENT, [one["session_id"] for one in sessions])
     return found
 
 

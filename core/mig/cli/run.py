@@ -69,14 +69,18 @@ def run_once(
     needs_pair(config)
     source, target = registry.source(config.source), registry.target(config.target)
     given = os.environ if environment is None else environment
-    target_settings: Any = platform_settings(target.settings, target.name, config.target_settings, given)
+    target_settings: Any = platform_settings(
+        target.settings, target.name, config.target_settings, given, config.target_flags
+    )
     progress = Progress()
     work = Run(
         journal=Journal.open(config.state),
         clock=SystemClock(),
         source_spec=source,
         target_spec=target,
-        source_settings=platform_settings(source.settings, source.name, config.source_settings, given),
+        source_settings=platform_settings(
+            source.settings, source.name, config.source_settings, given, config.source_flags
+        ),
         target_settings=target_settings,
         chain=registry.chain(source.name, target.name, target_settings),
         engine=config.engine,

@@ -12,7 +12,7 @@ import unicodedata
 from dataclasses import dataclass, replace
 from html.entities import html5
 from itertools import islice
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote
 
 from bs4 import BeautifulSoup, Tag
 from bs4.builder import HTMLTreeBuilder
@@ -63,11 +63,11 @@ _STRAY_JOINER = re.compile(r"(?<![^\s\x00-\x7f])[\u200c\u200d]+|[\u200c\u200d]+(
 _MARKS = f"{_BREAK}{_EDGE}{_GAP}{_CELL}"
 _PIECE = re.compile(f"[^{_MARKS}]+")
 _PIECE_AND_MARK = re.compile(f"([^{_MARKS}]*)([{_MARKS}]?)")
-_SEEN = re.compile(r"[^\s\u200c-\u200f\u202a-\u202e\u2066-\u2069]")
+_SEEN = re.compile(rf"[^\s{_INDENT}\u200c-\u200f\u202a-\u202e\u2066-\u2069]")
 _WORD = re.compile(r"\w")
 _SPACES = re.compile(" {2,}")
 
-_ZERO = re.compile(r"0*\.?0+([a-z]{2,4}|%)?")
+_ZERO = re.compile(r"(0+(\.0*)?|\.0+)([a-z]{2,4}|%)?")
 _RELATIVE = re.compile(r"[\d.]+(em|ex|%)|smaller|larger|inherit")
 _PIXELS = re.compile(r"\s*(\d{1,5})(?:\.\d{0,9})?\s*(?:px)?\s*")
 _ICON = 24
@@ -75,7 +75,11 @@ _ICON = 24
 
 _SCHEME = re.compile("([a-z][a-z0-9+-]*):", re.IGNORECASE)
 _NO_LINK = frozenset({"javascript", "data", "vbscript", "file", "cid", "mid", "about", "blob"})
-_REDIRECTS = {"safelinks.protection.outlook.com": "url", "www.google.com": "q", "l.facebook.com": "u"}
+_NOT_IN_LINK = re.compile(r"[\x00-\x1f\x7f-\xa0\u2028\u2029]")
+_REDIRECT = re.compile(
+    r"https?://([\w.-]+\.safelinks\.protection\.outlook\.com/[^?]*|www\.google\.com/url|l\.facebook\.com/l\.php)\?",
+    re.IGNORECASE,
+)
 _TRACKING = re.compile(r"(utm_\w+|mc_[ce]id|fbclid|gclid|msclkid|_hsenc|_hsmi|mkt_tok)(=|$)")
 
 
@@ -121,13 +125,14 @@ def _without_comments(html: str) -> str:
 
 def _has_lines_of_its_own(source: BeautifulSoup) -> bool:
     """Whether this is plain text in at most one wrapper, whose line ends a browser would swallow."""
-    found = source.find_all(["br", "hr", *sorted(_BLOCKS - {"html", "body"})], limit=2)
-    if not found:
+    if len(source.find_all(True, limit=2)) == 1:  # the <html> of `_parse`: no markup at all
         return True
-    text = source.get_text().strip()
-    lines = text.split("\n")
+    found = source.find_all(["br", "hr", *(_BLOCKS - {"html", "body"})], limit=2)
+    if [tag.name for tag in found] not in ([], ["div"]):
+        return False
+    lines = source.get_text().strip().split("\n")
     short = max(map(len, lines)) < 60  # mail programs fold HTML at about 76 columns, people write short lines
-    return len(found) == 1 and found[0].name == "div" and (short or not all(line.strip() for line in lines))
+    return short or not all(line.strip() for line in lines)
 
 
 def _clean(text: str) -> str:
@@ -167,8 +172,8 @@ def _tight(tag: Tag, style: dict[str, str]) -> bool:
 def _is_quote(tag: Tag, style: dict[str, str]) -> bool:
     classes = _attribute(tag, "class").split()
     if tag.name == "blockquote":
-        indented = style.get("border", "").startswith(("none", "0"))  # what the "indent" button of web mailers makes
-        return bool(classes) or not indented or tag.get("type") == "cite"
+        indented = style.get("border", "").startswith(("none", "0")) and "border-left" not in style
+        return bool(classes) or tag.get("type") == "cite" or not indented  # web mailers have an "indent" button
     return not _QUOTES.isdisjoint(classes) and tag.find("blockquote", recursive=False) is None
 
 
@@ -242,27 +247,24 @@ def _pictorial(character: str) -> bool:
 
 def _target(href: str) -> str:
     """Where a link leads, as a person would write it: no `mailto:`, no redirects and counters of senders."""
-    href = href.strip().translate({9: None, 10: None, 32: "%20", **dict.fromkeys(range(1, 9))})
+    href = _NOT_IN_LINK.sub("", href.strip())
     scheme = _SCHEME.match(href)
     name = scheme[1].lower() if scheme else ""
     if name in ("mailto", "tel", "sms"):
-        return unquote(href[len(name) + 1 :].partition("?")[0]).strip("/")
-    if name in ("http", "https"):
-        return _direct(href)
-    if scheme is None:
-        return f"https:{href}" if href.startswith("//") else href * href.startswith("www.")
-    return "" if name in _NO_LINK else href
+        href = unquote(href[len(name) + 1 :].partition("?")[0]).strip("/")
+    elif name in ("http", "https"):
+        href = _direct(href)
+    elif name in _NO_LINK or (scheme is None and not href.startswith(("//", "www."))):
+        return ""
+    href = _NOT_IN_LINK.sub("", href.strip()).replace(" ", "%20")
+    return f"https:{href}" if href.startswith("//") else href
 
 
 def _direct(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return url
-    for host, name in _REDIRECTS.items():
-        inner = parse_qs(parts.query).get(name, [""])[0] if (parts.hostname or "").endswith(host) else ""
-        if inner.startswith(("http://", "https://")):
-            url = inner.strip()
+    if _REDIRECT.match(url):
+        fields = parse_qs(url.partition("?")[2])
+        inner = next((fields[name][0] for name in ("url", "q", "u") if name in fields), "")
+        url = inner if inner.startswith(("http://", "https://")) else url
     before, mark, query = url.partition("?")
     query, hash_, fragment = query.partition("#")
     kept = "&".join(part for part in query.split("&") if not _TRACKING.match(part))
@@ -377,8 +379,9 @@ class _Gist:
             mark = _GAP if tag.name in _PARAGRAPHS else _EDGE if tag.name in _BLOCKS else ""
             self._text.append(mark)
             return _Exit(None, mark, before)
-        bordered = tag.get("id") == "divRplyFwdMsg" or "solid" in style.get("border-top", "")
-        if bordered and tag.name in _BLOCKS:
+        outlook = tag.get("id") == "divRplyFwdMsg"
+        bordered = tag.name in _BLOCKS and (outlook or "solid" in style.get("border-top", ""))
+        if bordered:
             self._quote_reply(tag)
         self._mood = self._changed(tag, style)
         opened = self._opened(tag, style)
@@ -614,7 +617,7 @@ class _Writer(MarkdownConverter):
 
         def signed(piece: re.Match[str]) -> str:
             words = piece[0].strip()
-            if not (_WORD.search(words) if el.name != "code" else words):
+            if "`" in words or not _WORD.search(words):
                 return piece[0]
             return piece[0].replace(words, f"{sign}{words}{sign}", 1)
 

@@ -1,0 +1,92 @@
+"""Writes the pages that are made from code: what every field becomes, every setting, every switch of a sandbox."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+import textwrap
+from collections.abc import Mapping
+from pathlib import Path
+
+from mig.settings import EngineSettings, Settings
+from mig_crisp import sandbox as crisp_sandbox
+from mig_crisp.keeps import KEEPS
+from mig_crisp.settings import CrispSettings
+from mig_kustomer.sandbox import switches as kustomer_switches
+from mig_kustomer.settings import KustomerSettings
+
+HERE = Path(__file__).parent
+GENERATED = "<!-- made by docs/generate.py; `make docs` writes it anew -->"
+
+
+def mapping_table() -> str:
+    """A table per kind: field, what becomes of it, where."""
+    lines = [GENERATED, ""]
+    for kind in dict.fromkeys(kind for kind, _ in KEEPS):
+        lines += [f"## Fields of a {kind}", "", "| Field | Kept | |", "|---|---|---|"]
+        for (of, name), keep in KEEPS.items():
+            if of == kind:
+                lines.append(f"| `{name}` | {keep.how} | {keep.note} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def settings_page() -> str:
+    """Every setting with its default and its meaning."""
+    lines = [GENERATED, "", "# Settings", ""]
+    for title, kind in (
+        ("`[source]` for Kustomer, or `KUSTOMER_<NAME>`", KustomerSettings),
+        ("`[target]` for Crisp, or `CRISP_<NAME>`", CrispSettings),
+        ("`[engine]`", EngineSettings),
+    ):
+        lines += [f"## {title}", "", "| Name | Default | |", "|---|---|---|"]
+        lines += [f"| `{name}` | {default} | {text} |" for name, default, text in documented(kind)]
+        lines.append("")
+    lines += [
+        "## Beside these",
+        "",
+        '`state` (or `MIG_STATE`, or `--state`): the journal, default `sqlite:///mig.db`. `[shares]`: `"BUCKET" = 0.5`, which part of',
+        "a limit is ours; buckets are `kustomer.all`, `kustomer.search`, `crisp.requests` (a day), `crisp.conversations`.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def documented(kind: type[Settings]) -> list[tuple[str, str, str]]:
+    """Name, default and docstring of each field of a settings class."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0]
+    assert isinstance(tree, ast.ClassDef)
+    rows = []
+    for statement, after in zip(tree.body, tree.body[1:], strict=False):
+        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+            assert isinstance(after, ast.Expr), statement.target.id
+            assert isinstance(after.value, ast.Constant), statement.target.id
+            default = f"`{ast.unparse(statement.value)}`" if statement.value is not None else "required"
+            rows.append((statement.target.id, default, " ".join(str(after.value.value).split())))
+    return rows
+
+
+def switches_page() -> str:
+    """The switches of both sandboxes."""
+    lines = [GENERATED, ""]
+    for name, switches in (("Kustomer", kustomer_switches.SWITCHES), ("Crisp", crisp_sandbox.SWITCHES)):
+        found: Mapping[str, object] = switches
+        lines += [f"## Switches of {name}", "", "| Switch | |", "|---|---|"]
+        lines += [f"| `{key}` | {' '.join(str(text).split()).replace('|', ' or ')} |" for key, text in found.items()]
+        lines.append("")
+    return "\n".join(lines)
+
+
+PAGES = {"mapping-table.md": mapping_table, "settings.md": settings_page, "switches.md": switches_page}
+
+
+def main() -> None:
+    """Write each page that is not as it should be."""
+    for name, make in PAGES.items():
+        (HERE / name).write_text(make().rstrip() + "\n", "utf-8")
+        sys.stdout.write(f"{name}\n")
+
+
+if __name__ == "__main__":
+    main()
