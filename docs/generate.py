@@ -46,8 +46,9 @@ def settings_page() -> str:
     lines += [
         "## Beside these",
         "",
-        '`state` (or `MIG_STATE`, or `--state`): the journal, default `sqlite:///mig.db`. `[shares]`: `"BUCKET" = 0.5`, which part of',
-        "a limit is ours; buckets are `kustomer.all`, `kustomer.search`, `crisp.requests` (a day), `crisp.conversations`.",
+        "`state` (or `MIG_STATE`, or `--state`): the journal, default `sqlite:///mig.db`.",
+        '`[shares]`: `"BUCKET" = 0.5`, which part of a limit is ours; the buckets are `kustomer.all`,',
+        "`kustomer.search`, `crisp.requests` (a day's) and `crisp.conversations`.",
         "",
     ]
     return "\n".join(lines)

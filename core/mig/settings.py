@@ -216,7 +216,7 @@ def _convert(values: Mapping[str, Any], kind: type[S], section: str, prefix: str
     if unknown:
         raise Usage(f"{section}: the setting {unknown[0]} is unknown", f"Known: {', '.join(sorted(known))}.")
     try:
-        return msgspec.convert(dict(values), kind, strict=False, dec_hook=_secret)
+        return msgspec.convert(dict(values), kind, strict=False, dec_hook=_from_text)
     except msgspec.ValidationError as error:
         missing = str(error).partition("missing required field `")[2].partition("`")[0]
         if missing:
@@ -227,7 +227,7 @@ def _convert(values: Mapping[str, Any], kind: type[S], section: str, prefix: str
         raise Usage(f"{section}: {error}", "docs/configure.md lists every setting with its type.") from error
 
 
-def _secret(kind: type, value: Any) -> Any:
-    if kind is Secret and isinstance(value, str):
-        return Secret(value)
+def _from_text(kind: type, value: Any) -> Any:
+    if kind in (Secret, Path) and isinstance(value, str):
+        return kind(value)
     raise TypeError(f"{kind.__name__} cannot be read from {type(value).__name__}")

@@ -1,4 +1,4 @@
-"""The write protocol against a hostile desk: crashes everywhere, lost and late requests, and the guards switched off."""
+"""The write protocol against a hostile desk: crashes everywhere, lost, late and unanswered requests."""
 
 from __future__ import annotations
 

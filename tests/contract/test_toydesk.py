@@ -36,7 +36,10 @@ def test_out_of_and_into_a_toy_desk(tmp_path: Path) -> None:
     assert process.returncode == 1, err  # one line is broken
     assert report["kinds"]["message"] == {
         **dict.fromkeys(("updated", "unchanged", "merged", "skipped", "pending"), 0),
-        **{"in_scope": 4, "loaded": 2, "archived": 1, "failed": 1},
+        "in_scope": 4,
+        "loaded": 2,
+        "archived": 1,
+        "failed": 1,
     }
     copy = json.loads((tmp_path / "copy.json").read_text())
     assert copy == {

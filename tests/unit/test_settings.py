@@ -215,13 +215,15 @@ PRINTED: list[Any] = [
 ]
 
 
-@pytest.mark.parametrize("printed", PRINTED)
+@pytest.mark.parametrize("printed", PRINTED, ids=range(len(PRINTED)))
 def test_a_secret_is_never_printed(printed: Any) -> None:
     assert TEXT not in printed(Secret(TEXT))
 
 
-@pytest.mark.parametrize("encode", [json.dumps, msgspec.json.encode, msgspec.to_builtins, msgspec.msgpack.encode])
-@pytest.mark.parametrize("value", [Secret(TEXT), DeskSettings(url="u", key=Secret(TEXT))])
+@pytest.mark.parametrize(
+    "encode", [json.dumps, msgspec.json.encode, msgspec.to_builtins, msgspec.msgpack.encode], ids=range(4)
+)
+@pytest.mark.parametrize("value", [Secret(TEXT), DeskSettings(url="u", key=Secret(TEXT))], ids=["alone", "inside"])
 def test_a_secret_is_never_encoded(encode: Any, value: Any) -> None:
     try:
         found = str(encode(value))
@@ -248,6 +250,7 @@ def test_a_secret_stands_in_no_traceback_even_with_values() -> None:
 @pytest.mark.parametrize(
     "renderer",
     [structlog.processors.JSONRenderer(), structlog.processors.KeyValueRenderer(), structlog.dev.ConsoleRenderer()],
+    ids=["json", "pairs", "console"],
 )
 def test_a_secret_stands_in_no_event(renderer: Any, capsys: pytest.CaptureFixture[str]) -> None:
     log = structlog.wrap_logger(structlog.PrintLogger(), processors=[renderer], wrapper_class=structlog.BoundLogger)
