@@ -332,6 +332,7 @@ PARTS = (
 @given(st.text() | st.lists(PARTS | st.text(max_size=5) | st.just("\n")).map("".join))
 @example("<![foo")
 @example("a<p style='mso-list:l0 level2'>")
+@example("<pre>a<p style='mso-list:l0 level2'>")
 @example("&#xD800;\ud800")
 @example("<table><td>a<tr><b><td>b")
 def test_any_text_can_be_read_and_comes_out_tidy(html: str) -> None:

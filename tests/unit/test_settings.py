@@ -56,7 +56,7 @@ def read(tmp_path: Path, text: str, *sets: str, **environment: str) -> DeskSetti
     file = tmp_path / "mig.toml"
     file.write_text(text)
     config = load_config(file, sets=sets, environment=environment)
-    return platform_settings(DeskSettings, "acme-desk", config.source_settings, environment)
+    return platform_settings(DeskSettings, "acme-desk", config.source_settings, environment, config.source_flags)
 
 
 FILE = '[source]\nname = "acme-desk"\nurl = "https://file"\nkey = "of the file"\nquota = 1\n'

@@ -197,7 +197,7 @@ class Deliverer:
         used = self._budgets.unsaved()
 
         def say(connection: Connection) -> None:
-            delivery.claim(connection, self._mig, key, list(claims.values()), self._run)
+            delivery.claim(connection, self._mig, key, list(claims.values()), self._run, said=results.keys())
             delivery.save_budgets(connection, used)
 
         await self._journal.write(say)
@@ -240,7 +240,9 @@ class Deliverer:
             nonlocal more
             more += 1
             claim = _claim(step, more)
-            await self._journal.write(lambda c: delivery.claim(c, self._mig, plan.decided.key, [claim], self._run))
+            await self._journal.write(
+                lambda c: delivery.claim(c, self._mig, plan.decided.key, [claim], self._run, said=results.keys())
+            )
 
         outcome = await self._settler.settle(plan.decided.key, step, self._filler(plan, results, foreign), orphaned)
         self.sent[plan.decided.key.partition(":")[0]] += 1
@@ -295,7 +297,8 @@ class Deliverer:
             return msgspec.structs.replace(verdict, state="failed", reason=failed[0])
         if not mine or not _complete(plan, ref, results):
             return verdict
-        return msgspec.structs.replace(verdict, state="done", written=any(name in results for name in mine))
+        written = ref in plan.decided.changed and any(name in results for name in mine)
+        return msgspec.structs.replace(verdict, state="done", written=written)
 
 
 def _complete(plan: Delivery, ref: Ref, results: Mapping[str, Outcome]) -> bool:

@@ -205,9 +205,20 @@ def receipt_of(connection: Connection, mig: int, key: str, name: str) -> Receipt
     return _decode_receipt(text)
 
 
-def claim(connection: Connection, mig: int, key: str, claims: Sequence[Claim], epoch: int) -> None:
-    """Say "sending" before anything leaves; in the same transaction the unit's done tails become due."""
-    names = [item.name for item in claims]
+def claim(
+    connection: Connection, mig: int, key: str, claims: Sequence[Claim], epoch: int, *, said: Iterable[str] = ()
+) -> None:
+    """Say "sending" before anything leaves; in the same transaction the unit's done tails become due.
+
+    Args:
+        connection: Inside a transaction.
+        mig: The migration's number.
+        key: The unit.
+        claims: What is about to be sent.
+        epoch: The run's number.
+        said: Tails this round has sent already: in their places, after all they must follow.
+    """
+    names = [*(item.name for item in claims), *said]
     upsert(
         connection,
         operation,

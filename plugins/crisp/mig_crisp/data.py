@@ -57,12 +57,18 @@ class Keys:
         }
         self._used = set(self._keys.values())
 
-    def of(self, name: str) -> str:
-        """The key of an attribute, declared or not."""
+    def of(self, name: str, beside: Iterable[str] = ()) -> str:
+        """The key of an attribute, declared or not.
+
+        Args:
+            name: Its own name.
+            beside: The other attributes of the record: undeclared ones can want the same key.
+        """
         if name in self._keys:
             return self._keys[name]
         key = own_slug(name)
-        return hashed(key, name) if self._taken(key) or key in self._used else key
+        shared = any(other != name and other not in self._keys and own_slug(other) == key for other in beside)
+        return hashed(key, name) if shared or self._taken(key) or key in self._used else key
 
     def _taken(self, key: str) -> bool:
         numbered, _, number = key.rpartition("_")
@@ -84,7 +90,7 @@ def flatten(custom: Mapping[str, Any], keys: Keys, limit: int) -> tuple[dict[str
     losses: list[Loss] = []
     for name in sorted(custom):
         for path, value in _leaves(custom[name]):
-            key = keys.of(name)
+            key = keys.of(name, custom)
             if path:
                 key = "_".join((key, *path))
             if len(key) > MAX_KEY or (path and key in data):

@@ -151,11 +151,15 @@ def named_tags(tags: Sequence[Ref], look: Lookup) -> tuple[list[Ref], list[Loss]
 
 
 def is_email(value: str) -> bool:
-    """Whether Crisp takes it: one unquoted @ with something on both sides (docs/api/crisp.md, section 3.2)."""
-    if value.startswith('"') and '"@' in value[1:]:
-        value = "quoted" + value[value.rindex('"@') + 1 :]
-    local, at, domain = value.partition("@")
-    return bool(at and local.strip() and domain.strip()) and "@" not in domain and not any(c.isspace() for c in value)
+    """Whether Crisp takes it: a single unquoted @ with something on both sides (docs/api/crisp.md, section 3.2)."""
+    quoted, places, before = False, [], ""
+    for index, char in enumerate(value):
+        if char == '"' and before != "\\":
+            quoted = not quoted
+        elif char == "@" and not quoted:
+            places.append(index)
+        before = char
+    return len(places) == 1 and bool(value[: places[0]].strip()) and bool(value[places[0] + 1 :].strip())
 
 
 def local_part(email: str) -> str:

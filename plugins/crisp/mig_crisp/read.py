@@ -26,7 +26,7 @@ from mig import (
 from mig_crisp.client import CrispClient
 from mig_crisp.data import RESERVED_CONVERSATION, RESERVED_MESSAGE, RESERVED_PEOPLE
 from mig_crisp.marks import born_from
-from mig_crisp.render_thread import REDACTED, STATES
+from mig_crisp.render_thread import STATES
 from mig_crisp.text import joined
 
 _STATUS = {state: status for status, state in STATES.items()}
@@ -163,7 +163,7 @@ def _record(ref: Ref, rows: list[Mapping[str, Any]], conversation: Ref) -> Recor
         text=text,
         subject=str(properties.get("source_subject") or ""),
         automated=bool(first.get("automated")),
-        redacted=any(row["content"] == REDACTED for row in rows),
+        redacted=len(said) < len(rows),
         custom={key: value for key, value in properties.items() if key not in RESERVED_MESSAGE},
     )
 

@@ -140,7 +140,7 @@ def people_data(
     ):
         data |= numbered(key, dict.fromkeys(clean(value) for value in values if value), limit)
     for key, text in (
-        ("source_created_at", first.created_at.isoformat() if first.created_at else ""),
+        ("source_created_at", first.created_at.isoformat(timespec="milliseconds") if first.created_at else ""),
         ("birthday", first.birthday.date().isoformat() if first.birthday else ""),
         ("language", first.locale),
         ("time_zone", first.time_zone),

@@ -40,7 +40,8 @@ from mig_crisp.text import clean, escape, parts, slug
 
 STATES = {"open": "unresolved", "snoozed": "pending", "done": "resolved"}
 SESSION = FromReceipt("birth")
-REDACTED = "[A part of this message was redacted at the source.]"
+REDACTED = "[This message was redacted at the source.]"
+REDACTED_PART = "[A part of this message was redacted at the source.]"
 OPENING = "[This conversation began with a message from the team.]"
 FILES_OFF = "files are off: its line ends its message's text"
 
@@ -64,6 +65,7 @@ class ThreadRenderer:
         self._declined: list[Declined] = []
         self._losses: list[tuple[Ref, Loss]] = []
         self._prints: set[int] = set()
+        self._contact: Ref | None = None
 
     def render(self) -> Rendered:
         """The whole thread, or why there is nothing to write."""
@@ -75,6 +77,7 @@ class ThreadRenderer:
             if isinstance(record, Attachment) and record.parent is not None:
                 self._files.setdefault(record.parent, []).append(record)
                 self._declined.append(Declined(record.ref, None, FILES_OFF))
+        self._contact = conversation.contact
         contact = self._look(conversation.contact) if conversation.contact is not None else None
         person = contact if isinstance(contact, Contact) else None
         rows, notepad = self._rows(conversation, person)
@@ -137,8 +140,12 @@ class ThreadRenderer:
             fields = {"type": "text", "from": "operator", "stealth": True}
         if message.automated:
             fields["automated"] = True
+        user = self._office.author(message.author, self._look)
+        if user:
+            fields["user"] = user
         properties = {**properties, "source_side": message.side}  # the note itself is always from the team
-        body = self._body(message.ref, 0, message.sent_at, message.channel, REDACTED, fields, properties)
+        text = REDACTED_PART if message.text else REDACTED
+        body = self._body(message.ref, 0, message.sent_at, message.channel, text, fields, properties)
         return self._say(message.ref, 0, body)
 
     def _note(self, note: Note) -> list[Operation]:
@@ -235,7 +242,10 @@ class ThreadRenderer:
         return lines
 
     def _customer(self, message: Message) -> dict[str, str] | None:
-        contact = self._look(message.contact) if message.contact is not None else None
+        """Somebody else than the conversation's contact (merges leave such); its own name Crisp knows already."""
+        if message.contact is None or message.contact == self._contact:
+            return None
+        contact = self._look(message.contact)
         name = clean(contact.name).strip() if isinstance(contact, Contact) else ""
         return {"type": "website", "nickname": name} if name else None
 
@@ -261,7 +271,6 @@ class ThreadRenderer:
             effect=Effect.CREATE,  # the API knows no id of ours: no marker (docs/api/crisp.md, section 12, 3)
             body={},
             carries=(conversation.ref,),
-            after=(conversation.contact,) if conversation.contact is not None and person is not None else (),
             cost=(("crisp.requests", 1), ("crisp.conversations", 1)),
         )
 
@@ -284,7 +293,9 @@ class ThreadRenderer:
                 meta["email"] = email
             if phone:
                 meta["phone"] = clean(phone)
-        return self._put("meta", conversation, {"meta": meta})
+        # The profile first, or the e-mail would make one without our mark (docs/api/crisp.md, section 3.2).
+        after = (conversation.contact,) if conversation.contact is not None and person is not None else ()
+        return self._put("meta", conversation, {"meta": meta}, after=after)
 
     def _nickname(self, conversation: Conversation, person: Contact | None) -> str:
         if person is not None:
@@ -304,6 +315,7 @@ class ThreadRenderer:
             "source": self._unit.origin,
             "source_id": conversation.ref.id,
             "source_created_at": _iso(conversation.created_at),
+            "source_updated_at": _iso(conversation.changed_at),
             "source_status": conversation.status,
             "source_channel": ", ".join(conversation.channels),
             "source_team": self._names(conversation.teams),
@@ -363,7 +375,15 @@ class ThreadRenderer:
         tail.append(self._put("state", conversation, {"state": state or "unresolved"}, tail=True))
         return tail
 
-    def _put(self, name: str, conversation: Conversation, body: dict[str, Any], *, tail: bool = False) -> Operation:
+    def _put(
+        self,
+        name: str,
+        conversation: Conversation,
+        body: dict[str, Any],
+        *,
+        tail: bool = False,
+        after: tuple[Ref, ...] = (),
+    ) -> Operation:
         return Operation(
             name=name,
             verb=f"conversation.{name}",
@@ -371,6 +391,7 @@ class ThreadRenderer:
             body={"session": SESSION, **body},
             carries=(conversation.ref,),
             tail=tail,
+            after=after,
             cost=REQUEST,
         )
 

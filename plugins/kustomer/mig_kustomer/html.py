@@ -588,7 +588,7 @@ class _Writer(MarkdownConverter):
         return re.sub(r"(?<=[.,:;!?])\n+", " ", lines).replace("\n", ", ") + _CELL
 
     def convert_pre(self, el: Tag, text: str, parent_tags: set[str]) -> str:
-        text = re.sub(f"[{_EDGE}{_GAP}]+", "\n", text.replace(_BREAK, "\n"))
+        text = re.sub(f"[{_EDGE}{_GAP}]+", "\n", text.replace(_BREAK, "\n").replace(_INDENT, " "))
         lines = "\n".join(line.rstrip() for line in text.split("\n")).strip("\n")
         if not lines:
             return _EDGE
