@@ -203,11 +203,11 @@ class StormTarget:
         return None
 
     async def revise(self, call: mig.Call, old: mig.Receipt) -> mig.Receipt:
+        if call.op.name in ("meta", "state"):
+            return self._apply(call)
         self.writes.append((call.unit, call.op.name))
         if call.op.name == "profile":
             self.people[old.values["id"]] = str(call.body["name"])
-        elif call.op.name == "meta":
-            self._apply(call)
         elif call.op.marker:
             thread = self.threads[str(call.body["session"])]
             thread["messages"] = [
