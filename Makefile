@@ -37,6 +37,7 @@ lint: $(VENV)/dev.stamp ## Style, types, floors
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/mypy tests docs/examples docs/generate.py
 	$(BIN)/lint-imports
 
 docs: $(VENV)/docs.stamp ## The documentation, as HTML in docs/_build

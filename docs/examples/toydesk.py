@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import mig
 from mig.settings import Settings
 
-KINDS = {"contact": mig.Contact, "conversation": mig.Conversation, "message": mig.Message}
+KINDS: dict[str, type[mig.Record]] = {"contact": mig.Contact, "conversation": mig.Conversation, "message": mig.Message}
 
 
 class ToySettings(Settings, frozen=True, kw_only=True):
@@ -109,11 +109,10 @@ class ToyTarget:
     async def send(self, calls: Sequence[mig.Call]) -> Sequence[mig.Receipt]:
         document = json.loads(self._path.read_text()) if self._path.exists() else {}
         for call in calls:
-            place, *rest = call.body["path"]  # type: ignore[misc]
-            here = document.setdefault(place, {})
-            for key in rest[:-1]:
+            here, path = document, list(call.body["path"])  # type: ignore[call-overload]
+            for key in path[:-1]:
                 here = here.setdefault(key, {})
-            here[rest[-1]] = call.body["value"]
+            here[path[-1]] = call.body["value"]
         self._path.write_text(json.dumps(document, indent=1))
         return [mig.Receipt({"id": call.op.name}) for call in calls]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -10,7 +12,7 @@ from mig.journal.store import Journal
 from storm import MemorySource, StormTarget, VirtualClock, counts, crash_at, run_once, small_desk
 
 
-async def quiet(records: list) -> dict:
+async def quiet(records: list[mig.Record]) -> dict[str, Any]:
     clock = VirtualClock()
     target = StormTarget(clock)
     journal = Journal.open("sqlite://", inline=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from processes import Mig, sandbox
+from desk_process import serving
+from processes import Mig
 
 TOY = Path(__file__).parents[2] / "docs" / "examples" / "toydesk.py"
 LINES = [
@@ -26,7 +27,7 @@ def lines(folder: Path) -> Path:
 
 def test_out_of_and_into_a_toy_desk(tmp_path: Path) -> None:
     lines(tmp_path)
-    with sandbox("crisp") as unused:
+    with serving("crisp") as unused:
         mig = Mig(tmp_path, unused, unused)
     toys = ("--plugin", str(TOY), "--source", "toydesk", "--target", "toydesk")
     places = ("--set", "source.path=desk.jsonl", "--set", "target.path=copy.json")
@@ -51,7 +52,7 @@ def test_out_of_and_into_a_toy_desk(tmp_path: Path) -> None:
 
 def test_out_of_a_toy_desk_into_crisp(tmp_path: Path) -> None:
     lines(tmp_path)
-    with sandbox("crisp") as target:
+    with serving("crisp") as target:
         mig = Mig(tmp_path, target, target)
         toy = ("--plugin", str(TOY), "--source", "toydesk", "--target", "crisp", "--set", "source.path=desk.jsonl")
         process = mig.start("run", *toy, "--quiet")
@@ -66,7 +67,7 @@ def test_out_of_a_toy_desk_into_crisp(tmp_path: Path) -> None:
 
 
 def test_into_a_toy_desk_from_kustomer(tmp_path: Path) -> None:
-    with sandbox("kustomer", "--generate", "10", "--seed", "2") as source:
+    with serving("kustomer", "--generate", "10", "--seed", "2") as source:
         mig = Mig(tmp_path, source, source)
         toy = ("--plugin", str(TOY), "--source", "kustomer", "--target", "toydesk", "--set", "target.path=copy.json")
         process = mig.start("run", *toy, "--json")

@@ -12,14 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from processes import Mig, Sandbox, sandbox
+from desk_process import Sandbox, serving
+from processes import Mig
 
 PAIR = ("run", "--source", "kustomer", "--target", "crisp")
 
 
 @pytest.fixture(scope="module")
 def small() -> Iterator[tuple[Sandbox, Sandbox]]:
-    with sandbox("kustomer", "--generate", "12", "--seed", "3") as source, sandbox("crisp") as target:
+    with serving("kustomer", "--generate", "12", "--seed", "3") as source, serving("crisp") as target:
         yield source, target
 
 
@@ -49,7 +50,9 @@ CREDENTIALS = [
 
 
 @pytest.mark.parametrize(("name", "value", "code", "way_out"), CREDENTIALS)
-def test_a_wrong_setting_names_itself(name: str, value: str, code: int, way_out: str, mig: Mig, small: tuple) -> None:
+def test_a_wrong_setting_names_itself(
+    name: str, value: str, code: int, way_out: str, mig: Mig, small: tuple[Sandbox, Sandbox]
+) -> None:
     writes = small[1].get("counters")["writes"]
     mig.environment[name] = value
     exit_code, out, err = said(mig, *PAIR)
@@ -119,8 +122,10 @@ def test_json_stays_one_object_when_a_run_is_refused(mig: Mig) -> None:
 
 
 @pytest.mark.parametrize("switch", ["transcript=on", "rating=on"])
-def test_a_workspace_that_mails_its_customers_is_not_written_to(switch: str, small: tuple, tmp_path: Path) -> None:
-    with sandbox("crisp", "--switch", switch) as loud:
+def test_a_workspace_that_mails_its_customers_is_not_written_to(
+    switch: str, small: tuple[Sandbox, Sandbox], tmp_path: Path
+) -> None:
+    with serving("crisp", "--switch", switch) as loud:
         mig = Mig(tmp_path, small[0], loud)
         exit_code, _, err = said(mig, *PAIR)
         assert exit_code == 3
@@ -142,7 +147,7 @@ def test_a_journal_in_use_names_its_holder(mig: Mig) -> None:
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_drains_and_the_next_run_goes_on(number: int, code: int, tmp_path: Path) -> None:
-    with sandbox("kustomer", "--generate", "150", "--seed", "4") as source, sandbox("crisp") as target:
+    with serving("kustomer", "--generate", "150", "--seed", "4") as source, serving("crisp") as target:
         mig = Mig(tmp_path, source, target)
         process = mig.start(*PAIR, "--json")
         while target.get("counters")["writes"] < 200:
@@ -174,7 +179,7 @@ def test_nothing_is_readable_by_others_under_a_loose_umask(mig: Mig) -> None:
     assert loose == []
 
 
-def test_a_full_disk_is_refused_and_the_journal_survives(small: tuple, tmp_path: Path) -> None:
+def test_a_full_disk_is_refused_and_the_journal_survives(small: tuple[Sandbox, Sandbox], tmp_path: Path) -> None:
     mig = Mig(tmp_path, *small)
     process = subprocess.Popen(
         ["bash", "-c", 'ulimit -f 400; exec "$@"', "bash", *mig.command(*PAIR)],

@@ -1,4 +1,4 @@
-"""Sandboxes and `mig` as processes, as a person has them; and what stands in the target at the end."""
+"""`mig` as a process that can be killed, and what stands in the target at the end."""
 
 from __future__ import annotations
 
@@ -6,60 +6,20 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
-import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-SAMPLE = Path(__file__).parents[1] / "data" / "kustomer-sample.jsonl.gz"
+from desk_process import MIG, Sandbox, serving
+from desk_sample import SAMPLE
+
 QUICK = {
     "KUSTOMER_PAUSE_S": "0.05",
     "CRISP_REQUEST_LIFE_S": "0.3",
     "CRISP_READ_LAG_S": "0.3",
 }
-_MIG = (sys.executable, "-m", "mig.cli")
-
-
-class Sandbox:
-    """One that runs: its settings for mig, and its control routes."""
-
-    def __init__(self, url: str, environment: Mapping[str, str]) -> None:
-        self.url = url
-        self.environment = dict(environment)
-
-    def get(self, name: str) -> Any:
-        """A control route's JSON."""
-        with urllib.request.urlopen(f"{self.url}/_sandbox/{name}", timeout=30) as answer:
-            return json.load(answer)
-
-    def post(self, name: str, body: object) -> Any:
-        """Post JSON to a control route."""
-        request = urllib.request.Request(
-            f"{self.url}/_sandbox/{name}",
-            data=json.dumps(body).encode(),
-            headers={"Content-Type": "application/json"},
-            method="POST",
-        )
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.load(answer)
-
-
-@contextmanager
-def sandbox(name: str, *arguments: str) -> Iterator[Sandbox]:
-    """`mig sandbox NAME`, until the context ends."""
-    process = subprocess.Popen([*_MIG, "sandbox", name, "--json", *arguments], stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        found = json.loads(process.stdout.readline())
-        yield Sandbox(found["url"], found["environment"])
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
-        assert process.stdout is not None
-        process.stdout.close()
 
 
 @contextmanager
@@ -68,8 +28,8 @@ def desks(faults: str = "", **switches: str) -> Iterator[tuple[Sandbox, Sandbox]
     common = ["--faults", faults] if faults else []
     changed = [part for name, value in switches.items() for part in ("--switch", f"{name}={value}")]
     with ExitStack() as stack:
-        source = stack.enter_context(sandbox("kustomer", "--dataset", str(SAMPLE), *common))
-        target = stack.enter_context(sandbox("crisp", "--operators", str(SAMPLE), *common, *changed))
+        source = stack.enter_context(serving("kustomer", "--dataset", str(SAMPLE), *common))
+        target = stack.enter_context(serving("crisp", "--operators", str(SAMPLE), *common, *changed))
         yield source, target
 
 
@@ -93,7 +53,7 @@ class Mig:
 
     def command(self, *arguments: str) -> list[str]:
         """The words of a command line."""
-        return [*_MIG, *arguments]
+        return [*MIG, *arguments]
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """A command that goes on."""

@@ -323,15 +323,15 @@ def small_desk(threads: int = 3, messages: int = 3) -> list[mig.Record]:
         contact = mig.Ref(mig.CONTACT, f"c{n % 2}")
         conversation = mig.Ref(mig.CONVERSATION, f"t{n}")
         records.append(mig.Conversation(ref=conversation, title=f"thread {n}", contact=contact, status="done"))
-        for m in range(messages):
-            records.append(
-                mig.Message(
-                    ref=mig.Ref(mig.MESSAGE, f"m{n}.{m}"),
-                    conversation=conversation,
-                    sent_at=EPOCH + timedelta(seconds=m // 2),
-                    text=f"text {n}.{m}",
-                )
+        records += [
+            mig.Message(
+                ref=mig.Ref(mig.MESSAGE, f"m{n}.{m}"),
+                conversation=conversation,
+                sent_at=EPOCH + timedelta(seconds=m // 2),
+                text=f"text {n}.{m}",
             )
+            for m in range(messages)
+        ]
     for n in range(2):
         email = mig.Address(value=f"c{n}@example.org")
         records.append(mig.Contact(ref=mig.Ref(mig.CONTACT, f"c{n}"), name=f"Contact {n}", emails=[email]))

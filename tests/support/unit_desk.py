@@ -40,7 +40,7 @@ def message(name: str, of: str, at: int = 0, **more: Any) -> mig.Message:
 
 def note(name: str, of: Ref, at: int = 0, **more: Any) -> mig.Note:
     """A note on a conversation or a contact."""
-    where = {"conversation" if of.kind == mig.CONVERSATION else "contact": of}
+    where: dict[str, Any] = {"conversation" if of.kind == mig.CONVERSATION else "contact": of}
     return mig.Note(ref=Ref(mig.NOTE, name), written_at=BEGIN + timedelta(milliseconds=at), **where, **more)
 
 

@@ -187,6 +187,11 @@ ROWS = "<tr><td>Total</td><td>30</td></tr><tr><td>Tax</td><td>6</td></tr>"
         ("<table><tr><th>a</th><th>b</th></tr></table>", "a | b"),
         ("<table><tr><td>one</td></tr><tr><td>two</td></tr></table>", "one\ntwo"),
         ("<table><tr><td><p>one</p></td><td><p>two</p></td></tr></table>", "one\n\ntwo"),
+        (
+            "<table><tr><td>Name</td><td>Ada<br>Quell</td></tr>"
+            "<tr><td>Message</td><td>Hello,<br>where is it?<br><br>Ada</td></tr></table>",
+            "Name | Ada, Quell\n\nMessage\nHello,\nwhere is it?\n\nAda",
+        ),
         ("<table><tr><td></td><td>b</td><td>c</td></tr><tr><td>d</td><td>e</td></tr></table>", "| b | c\nd | e"),
     ],
 )

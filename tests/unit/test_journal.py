@@ -39,7 +39,11 @@ def url(path: Path) -> str:
 
 def noting(n: int) -> Callable[[Connection], None]:
     """A small piece of work: the number n is there."""
-    return lambda connection: connection.execute(insert(budget_use).values(bucket="n", window=n, used=0)) and None
+
+    def note(connection: Connection) -> None:
+        connection.execute(insert(budget_use).values(bucket="n", window=n, used=0))
+
+    return note
 
 
 def noted(connection: Connection) -> set[int]:

@@ -581,11 +581,14 @@ class _Writer(MarkdownConverter):
         return f"{_GAP}{text}{_GAP}"
 
     def convert_tr(self, el: Tag, text: str, parent_tags: set[str]) -> str:
-        return f"{_EDGE}{' | '.join(cell.strip() for cell in text.rstrip(_CELL + ' ').split(_CELL))}{_EDGE}"
+        cells = [cell.strip() for cell in text.rstrip(_CELL + " ").split(_CELL)]
+        if any(cell.count("\n") > 2 for cell in cells):  # the message of a contact form, not a value
+            return _GAP + _EDGE.join(cells) + _GAP
+        row = " | ".join(cells)
+        return _EDGE + re.sub(r"(?<=[.,:;!?])\n+", " ", row).replace("\n", ", ") + _EDGE
 
     def convert_td(self, el: Tag, text: str, parent_tags: set[str]) -> str:
-        lines = _flow(text)
-        return re.sub(r"(?<=[.,:;!?])\n+", " ", lines).replace("\n", ", ") + _CELL
+        return _flow(text) + _CELL
 
     def convert_pre(self, el: Tag, text: str, parent_tags: set[str]) -> str:
         text = re.sub(f"[{_EDGE}{_GAP}]+", "\n", text.replace(_BREAK, "\n").replace(_INDENT, " "))

@@ -136,7 +136,7 @@ def message(row: Reading, email: object = None) -> list[Record]:
             side=side,
             author=created_by,
             channel=channel,
-            text=at.text("preview"),
+            text=_text(at.text("preview"), html),
             html=html,
             subject=at.text("subject") or (subject if isinstance(subject, str) else ""),
             call=_call(channel, meta),
@@ -228,6 +228,15 @@ def _rating(at: Reader) -> Rating | None:
         by=Ref(AGENT, sender) if sender else None,
         response=level.text("formResponse"),
     )
+
+
+def _text(preview: str, html: str) -> str:
+    """The whole e-mail where its HTML is there; `preview` can be cut short (docs/api/kustomer.md, section 7.3)."""
+    if not html:
+        return preview
+    from mig_kustomer.html import to_text  # its parser is loaded only by those who ask for whole e-mails
+
+    return to_text(html) or preview
 
 
 def _side(at: Reader) -> str:
