@@ -136,10 +136,9 @@ class CrispClient:
 
     def _over(self, what: str, creates: bool) -> NotApplied | Paused:
         """423 has two causes, told apart by what was asked (docs/api/crisp.md, section 12, 4)."""
-        if creates and self._refused_creations < 2:
+        if creates and self._refused_creations < 2 and CREATIONS in self._access.budgets.levels:
             self._refused_creations += 1
-            if CREATIONS in self._access.budgets.levels:
-                self._access.budgets.close(CREATIONS, self._pace)
+            self._access.budgets.close(CREATIONS, self._pace)
             return NotApplied(f"{what}: 423, the plan's pace of creation", self._pace)
         if REQUESTS in self._access.budgets.levels:
             self._access.budgets.exhaust(REQUESTS)
