@@ -97,9 +97,12 @@ class Budgets:
             Paused: A daily bucket is used up.
         """
         reservation = _current.get()
-        for name in names:
-            if name in self.levels and self.levels[name].bucket.daily:
-                self._spend_daily(self._turn(self.levels[name]), count, reservation)
+        daily = [self._turn(self.levels[name]) for name in names if name in self.levels]
+        daily = [level for level in daily if level.bucket.daily]
+        for level in daily:
+            self._check_daily(level, count, reservation)
+        for level in daily:  # all or none
+            self._spend_daily(level, count, reservation)
         while (wait := self._take([self.levels[name] for name in names if name in self.levels], count)) > 0:
             await self._clock.sleep(wait)
 
@@ -126,7 +129,9 @@ class Budgets:
         daily = {name: n for name, n in cost.items() if name in self.levels and self.levels[name].bucket.daily}
         for name, n in daily.items():
             level = self._turn(self.levels[name])
-            if n > self.left(name) and not (n > level.ours and level.used == 0 and level.reserved == 0):
+            # What opening a run costs does not make a purse less than full.
+            starts_alone = n > level.ours and level.used * 2 <= level.ours and level.reserved == 0
+            if n > self.left(name) and not starts_alone:
                 raise self._used_up(level)
         reservation = Reservation(daily)
         for name, n in daily.items():
@@ -162,14 +167,17 @@ class Budgets:
             level.used = self._before.get((level.bucket.name, window), 0)
         return level
 
-    def _spend_daily(self, level: Level, count: int, reservation: Reservation | None) -> None:
+    def _check_daily(self, level: Level, count: int, reservation: Reservation | None) -> None:
         held = reservation.left.get(level.bucket.name, 0) if reservation else 0
-        drawn = min(held, count)
-        if reservation is not None and drawn:
-            reservation.left[level.bucket.name] = held - drawn
-            level.reserved -= drawn
-        elif level.used + level.reserved + count > level.ours:
+        promised = 0 if held >= count else level.reserved - held
+        if level.used + promised + count > level.ours:
             raise self._used_up(level)
+
+    def _spend_daily(self, level: Level, count: int, reservation: Reservation | None) -> None:
+        drawn = min(reservation.left.get(level.bucket.name, 0), count) if reservation else 0
+        if reservation is not None and drawn:
+            reservation.left[level.bucket.name] -= drawn
+            level.reserved -= drawn
         self._count(level, count)
 
     def _count(self, level: Level, count: int) -> None:

@@ -41,10 +41,10 @@ class Answer(Struct, frozen=True):
         """
         try:
             return msgspec.json.decode(self.body)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             try:
                 return json.loads(self.body.decode("utf-8", "surrogatepass"))
-            except (ValueError, UnicodeDecodeError) as error:
+            except (ValueError, UnicodeDecodeError, RecursionError) as error:
                 raise Unclear(f"an answer with status {self.status} is not JSON ({len(self.body)} bytes)") from error
 
 
@@ -69,9 +69,13 @@ class Http:
         max_answer: int = 64 << 20,
     ) -> None:
         parts = urlsplit(base_url)
-        if parts.scheme not in ("http", "https") or not parts.netloc:
-            raise Refused("the platform's address is not an http(s) URL", "Correct the setting `url`.")
-        self._origin = f"{parts.scheme}://{parts.netloc}"
+        origin = _origin(base_url)
+        if origin is None or parts.username is not None:
+            raise Refused(
+                "the platform's address is not a plain http(s) URL",
+                "Correct the setting `url`; keys do not belong in it.",
+            )
+        self._origin = origin
         self._prefix = parts.path.rstrip("/")
         self._access = access
         self._max_answer = max_answer
@@ -155,14 +159,14 @@ class Http:
         Raises:
             Refused: It leads to another origin: the key travels in the header.
         """
-        if "://" in path.split("?", 1)[0] or path.startswith("//"):
-            parts = urlsplit(path)
-            if f"{parts.scheme}://{parts.netloc}" != self._origin:
-                raise Refused("a link in an answer leads to another host; it was not followed", "Check `url`.")
-            return path
-        if self._prefix and path.startswith(self._prefix + "/"):
-            return self._origin + path
-        return self._origin + self._prefix + path
+        whole = path
+        if path.startswith("/") and not path.startswith("//"):
+            repeated = self._prefix and path.startswith(self._prefix + "/")
+            whole = self._origin + path if repeated else self._origin + self._prefix + path
+        strange = any(char <= " " or char == "\\" for char in path)
+        if strange or _origin(whole) != self._origin or "@" in urlsplit(whole).netloc:
+            raise Refused("a link in an answer leads to another host; it was not followed", "Check `url`.")
+        return whole
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
@@ -172,6 +176,20 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     except ValueError:
         return None
     return min(max(seconds, 0.0), 3600.0) if seconds == seconds else None
+
+
+def _origin(url: str) -> str | None:
+    """Scheme, host and port in one spelling; None for what is no http(s) address."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return None
+    if parts.scheme not in ("http", "https") or not host:
+        return None
+    usual = {"http": 80, "https": 443}[parts.scheme]
+    name = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{name}" + (f":{port}" if port is not None and port != usual else "")
 
 
 def _shape(path: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import sys
 from collections.abc import Iterable, Sequence
@@ -37,12 +38,19 @@ class Registry:
         if entry_points:
             self.manager.load_setuptools_entrypoints(GROUP)
         for plugin in plugins:
-            self.manager.register(plugin)
+            self._register(plugin)
         hook = self.manager.hook
         hook.mig_sources(register=lambda spec: self._add(self.sources, spec, "source"))
         hook.mig_targets(register=lambda spec: self._add(self.targets, spec, "target"))
         hook.mig_sandboxes(register=lambda spec: self._add(self.sandboxes, spec, "sandbox"))
         hook.mig_mappers(register=self._mappers.append)
+
+    def _register(self, plugin: object) -> None:
+        try:
+            self.manager.register(plugin)
+        except pluggy.PluginValidationError as error:
+            name = getattr(plugin, "__file__", None) or type(plugin).__name__
+            raise Usage(f"the plugin {name} does not fit: {error}", "docs/plugins.md lists the hooks.") from error
 
     def source(self, name: str) -> SourceSpec:
         """The source platform of this name.
@@ -69,9 +77,8 @@ class Registry:
         return self._get(self.sandboxes, name, "sandbox")
 
     def chain(self, source: str, target: str, settings: object) -> list[Mapper]:
-        """The mappers for a pair, the one with the highest `front` first; among equals the one registered last."""
+        """The mappers for a pair, the one with the highest `front` first; among equals the one loaded last."""
         fitting = [spec for spec in self._mappers if spec.source in (None, source) and spec.target in (None, target)]
-        fitting.reverse()
         return [spec.mapper(settings) for spec in sorted(fitting, key=lambda spec: -spec.front)]
 
     def names(self) -> list[tuple[str, str]]:
@@ -107,8 +114,10 @@ def load_files(paths: Iterable[Path]) -> list[ModuleType]:
         Usage: A file is missing or cannot be imported.
     """
     modules = []
-    for path in paths:
-        spec = importlib.util.spec_from_file_location(f"mig_plugin_{path.stem}", path)
+    for path in dict.fromkeys(path.resolve() for path in paths):
+        # Two files of one name are two plugins; the same file named twice is one.
+        name = f"mig_plugin_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+        spec = importlib.util.spec_from_file_location(name, path)
         if spec is None or spec.loader is None or not path.is_file():
             raise Usage(f"--plugin: {path} is not a Python file", "Name a file that ends in .py")
         module = importlib.util.module_from_spec(spec)

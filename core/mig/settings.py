@@ -207,7 +207,7 @@ def _convert_shares(shares: Any) -> dict[str, float]:
     try:
         return msgspec.convert(shares, dict[str, float])
     except msgspec.ValidationError as error:
-        raise Usage(f"mig.toml: [shares]: {error}", 'Example: "kustomer.all" = 0.5') from error
+        raise Usage(f"mig.toml: [shares]: {error}", 'Example: "acme.requests" = 0.5') from error
 
 
 def _convert(values: Mapping[str, Any], kind: type[S], section: str, prefix: str) -> S:

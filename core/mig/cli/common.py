@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping, MutableMapping
+from datetime import date
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
@@ -117,17 +118,27 @@ def start_log(log_file: Path | None) -> None:
 
 def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
     """No secret, body or address leaves through a log, whoever wrote the event."""
-    return {key: "[redacted]" if key.lower() in _PRIVATE else _without_addresses(value) for key, value in event.items()}
+    return _safe_mapping(event)
 
 
-def _without_addresses(value: Any) -> Any:
-    if isinstance(value, str):
-        return _ADDRESS.sub("[address]", value)
+def _safe_mapping(event: Mapping[Any, Any]) -> dict[str, Any]:
+    return {
+        _ADDRESS.sub("[address]", str(key)): "[redacted]" if str(key).lower() in _PRIVATE else _safe(value)
+        for key, value in event.items()
+    }
+
+
+def _safe(value: Any) -> Any:
+    """Plain values without addresses; of anything else only what it is: its repr may hold a body."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, str | Path | date):
+        return _ADDRESS.sub("[address]", str(value))
     if isinstance(value, Mapping):
-        return {key: _without_addresses(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_addresses(item) for item in value]
-    return value
+        return _safe_mapping(value)
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_safe(item) for item in value]
+    return f"<{type(value).__name__}>"
 
 
 def _no_values(stream: TextIO, info: Any) -> None:

@@ -65,10 +65,11 @@ def diff(
         step = _step(operation, known.get(operation.name), relevant)
         if step is not None:
             steps.append(step)
-    steps = _with_tails(wanted, steps, known)
     names = {operation.name for operation in decided.operations}
-    steps += _vanished(decided, known, names, set(moved))
-    return steps
+    undone = _vanished(decided, known, names, set(moved))
+    steps = _with_tails(wanted, steps, known, undone)
+    first_tail = next((index for index, step in enumerate(steps) if step.op.tail), len(steps))
+    return [*steps[:first_tail], *undone, *steps[first_tail:]]
 
 
 def windows(steps: Sequence[Step], size: int) -> Iterator[list[Step]]:
@@ -94,7 +95,10 @@ def _step(operation: Operation, row: OperationRow | None, relevant: bool) -> Ste
         action = "revise" if row.receipt is not None else "send"
         return Step(op=operation, action=action, digest=value, doubtful=True, before=row, old=row.receipt)
     if row.state == "failed":
-        return Step(op=operation, action="send", digest=value, before=row, old=row.receipt) if relevant else None
+        if not relevant:
+            return None
+        action = "revise" if row.receipt is not None else "send"  # what was refused may be the change, not the thing
+        return Step(op=operation, action=action, digest=value, before=row, old=row.receipt)
     if row.state == "due":
         return Step(op=operation, action="send", digest=value, before=row, old=row.receipt)
     if row.digest != value and relevant:
@@ -102,9 +106,11 @@ def _step(operation: Operation, row: OperationRow | None, relevant: bool) -> Ste
     return None
 
 
-def _with_tails(wanted: Sequence[Operation], steps: list[Step], known: Mapping[str, OperationRow]) -> list[Step]:
-    """When anything in the unit is sent, its tails are said again, each in its place."""
-    if all(step.op.tail for step in steps):
+def _with_tails(
+    wanted: Sequence[Operation], steps: list[Step], known: Mapping[str, OperationRow], undone: Sequence[Step]
+) -> list[Step]:
+    """When anything in the unit is sent or taken back, its tails are said again, each in its place."""
+    if not undone and all(step.op.tail for step in steps):
         return steps
     by_name = {step.op.name: step for step in steps}
     for operation in wanted:

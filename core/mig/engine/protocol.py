@@ -10,7 +10,7 @@ from mig.clock import Clock
 from mig.engine.plan import Step
 from mig.errors import NotApplied, Refused, Rejected, Unclear
 from mig.http import Unreachable
-from mig.platforms import Body, Call, CanRevise, CanUndo, Effect, Operation, Receipt, Target, UnitKey
+from mig.platforms import Body, Call, CanRevise, CanUndo, Effect, Operation, Origin, Receipt, Target, UnitKey
 
 Fill = Callable[[Operation], Body]
 """Fills the open receipts of a body."""
@@ -98,8 +98,8 @@ class Settler:
     async def _act(self, step: Step, call: Call) -> Outcome:
         target = self._target
         if step.action == "undo":
-            if step.old is None or not isinstance(target, CanUndo):
-                return Outcome("gone", step.old)
+            if step.old is None or step.old.origin is not Origin.CREATED or not isinstance(target, CanUndo):
+                return Outcome("gone", step.old)  # only what we made ourselves is ever taken back
             await target.undo(step.op.name, step.op.verb, step.old)
             return Outcome("gone", step.old)
         if step.action == "revise" and step.old is not None and isinstance(target, CanRevise):
@@ -124,7 +124,8 @@ class Settler:
             return None  # a late one has landed by now; saying it again makes ours the last
         found = await self._target.find([Call(unit, operation, fill(operation))])
         receipt = found.get((unit, operation.name))
-        if step.action == "undo" and receipt is not None and isinstance(self._target, CanUndo):
+        ours = receipt is not None and receipt.origin is Origin.CREATED
+        if step.action == "undo" and receipt is not None and ours and isinstance(self._target, CanUndo):
             await self._target.undo(operation.name, operation.verb, receipt)
         if step.action in ("undo", "ask") and (receipt is None or step.action == "undo"):
             return Outcome("gone", receipt)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Connection, Table, and_, bindparam, case, exists, insert, literal, select, update
+from sqlalchemy import Connection, Table, and_, bindparam, case, delete, exists, insert, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mig.journal.schema import checkpoint, identity, migration, need, raw, record, unit
@@ -148,6 +148,8 @@ def stage_records(connection: Connection, mig: int, staged: Sequence[Staged]) ->
                     ranks.append({"k": old.unit, "r": item.rank, "n": item.newest})
             if not stays:
                 uprooted.append(item.ref)
+            elif old.unit and item.parent is None:
+                _rename(connection, mig, old.unit, item, old.same_as)
         else:
             changed.append(item.ref)
         if item.failure:
@@ -210,14 +212,14 @@ def mark_gone(connection: Connection, mig: int, rows: Sequence[tuple[str, str]])
 def prune(connection: Connection, mig: int, parsed: Mapping[tuple[str, str], Iterable[Ref]]) -> None:
     """A raw that became fewer records than before: the others are gone at the source."""
     for (resource, raw_id), refs in parsed.items():
-        ids = [ref.id for ref in refs]
+        ids = [str(ref) for ref in refs]
         connection.execute(
             update(record)
             .where(
                 record.c.migration == mig,
                 record.c.resource == resource,
                 record.c.raw_id == raw_id,
-                record.c.id.not_in(ids),
+                (record.c.kind + literal("/") + record.c.id).not_in(ids),
             )
             .values(state="gone")
         )
@@ -281,7 +283,8 @@ def archive_orphans(connection: Connection, mig: int) -> None:
 
 def _existing(connection: Connection, mig: int, refs: Sequence[Ref]) -> dict[Ref, Any]:
     columns = [
-        record.c[n] for n in ("kind", "id", "digest", "unit", "ord", "own", "parent_kind", "parent_id", "state", "fate")
+        record.c[n]
+        for n in ("kind", "id", "digest", "unit", "ord", "own", "parent_kind", "parent_id", "state", "fate", "same_as")
     ]
     found: dict[Ref, Any] = {}
     for kind in {ref.kind for ref in refs}:
@@ -293,9 +296,31 @@ def _existing(connection: Connection, mig: int, refs: Sequence[Ref]) -> dict[Ref
     return found
 
 
+def _rename(connection: Connection, mig: int, key: str, item: Staged, before: str) -> None:
+    """A root keeps its unit when its names change: the new ones lead to it, those nobody in it has any more do not."""
+    gone = set(before.split("\n")) - set(item.same_as) - {""}
+    fresh = set(item.same_as) - set(before.split("\n"))
+    if gone:
+        others = select(record.c.same_as).where(
+            record.c.migration == mig, record.c.unit == key, record.c.parent_id.is_(None), record.c.id != item.ref.id
+        )
+        kept = {name for row in connection.execute(others) for name in row.same_as.split("\n")}
+        connection.execute(
+            delete(identity).where(
+                identity.c.migration == mig, identity.c.unit == key, identity.c.key.in_(sorted(gone - kept))
+            )
+        )
+    known = set(
+        connection.execute(
+            select(identity.c.key).where(identity.c.migration == mig, identity.c.key.in_(sorted(fresh)))
+        ).scalars()
+    )
+    upsert(connection, identity, [{"migration": mig, "key": n, "unit": key} for n in sorted(fresh - known)], ("unit",))
+
+
 def _uproot(connection: Connection, mig: int, refs: Sequence[Ref]) -> None:
     """Whatever stands below a record that moves has to find its unit again."""
-    level = list(refs)
+    level, seen = list(refs), set(refs)
     while level:
         below: list[Ref] = []
         for ref in level:
@@ -304,7 +329,8 @@ def _uproot(connection: Connection, mig: int, refs: Sequence[Ref]) -> None:
                 Ref(row.kind, row.id) for row in connection.execute(select(record.c.kind, record.c.id).where(condition))
             ]
             connection.execute(update(record).where(condition).values(unit=None, ord=None))
-        level = below
+        level = [ref for ref in below if ref not in seen]  # parents can run in a circle
+        seen.update(level)
 
 
 def _mark_dependents(connection: Connection, mig: int, refs: Sequence[Ref]) -> None:
@@ -347,7 +373,7 @@ def _plant_roots(connection: Connection, mig: int) -> int:
                 known[name] = key
                 identities.append({"migration": mig, "key": name, "unit": key})
         units[key] = {"migration": mig, "key": key, "rank": row.rank, "newest": row.newest, "dirty": True}
-        placed.append({"k": row.kind, "i": row.id, "u": key, "o": f"0|{row.own}"})
+        placed.append({"k": row.kind, "i": row.id, "u": key, "o": f"0\x01{row.own}"})
     upsert(connection, identity, identities, ("unit",))
     upsert(connection, unit, list(units.values()), ("dirty",))
     connection.execute(
@@ -371,7 +397,8 @@ def _attach_children(connection: Connection, mig: int) -> int:
     touched = select(parent.c.unit).select_from(record.join(parent, link)).where(waiting)
     connection.execute(update(unit).where(unit.c.migration == mig, unit.c.key.in_(touched)).values(dirty=True))
     prefix = case((parent.c.parent_id.is_(None), literal("1")), else_=parent.c.ord)
-    place = select(prefix + literal("|") + record.c.own).where(link).scalar_subquery()
+    # The mark between two orders sorts before anything an id can hold.
+    place = select(prefix + literal("\x01") + record.c.own).where(link).scalar_subquery()
     home = select(parent.c.unit).where(link).scalar_subquery()
     # An orphan whose parent turned up is decided anew.
     again = case((record.c.state == "failed", record.c.state), else_="staged")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sqlite3
 import stat
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -64,6 +64,7 @@ class Journal:
             raise Usage("--state is not a database URL", "Example: sqlite:///mig.db") from error
         file = _sqlite_file(parsed.get_backend_name(), parsed.database)
         if file is not None:
+            _look_first(file)
             _make_private(file, create)
         try:
             in_memory = parsed.get_backend_name() == "sqlite" and file is None
@@ -126,7 +127,7 @@ class Journal:
             return self._read(work)
         return await asyncio.get_running_loop().run_in_executor(self._read_pool, self._read, work)
 
-    @contextmanager
+    @contextlib.contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection to read with, where no loop runs (`mig status`)."""
         try:
@@ -193,6 +194,42 @@ def _sqlite_file(backend: str, database: str | None) -> Path | None:
     return Path(database)
 
 
+def _look_first(file: Path) -> None:
+    """What is not our journal is refused before anything of it is touched: its mode, its header."""
+    if not file.exists() or file.stat().st_size == 0:
+        return
+    try:
+        with contextlib.closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+            tables = {row[0] for row in connection.execute("select name from sqlite_master where type = 'table'")}
+            _refuse_foreign(tables)
+            if schema.name in tables:
+                for (version,) in connection.execute(f"select version from {schema.name}"):  # noqa: S608  # our own name
+                    _refuse_newer(version)
+    except sqlite3.DatabaseError as error:
+        if "not a database" in str(error):
+            raise Usage(
+                "the file named by --state is not a database", "Name another; this one was not touched."
+            ) from error
+        # Anything else shows again, and is told, when the journal is opened.
+
+
+def _refuse_foreign(tables: set[str]) -> None:
+    foreign = sorted(name for name in tables if not name.startswith(("mig_", "sqlite_")))
+    if foreign:
+        raise Usage(
+            f"this database holds tables that are not mig's ({', '.join(foreign[:3])} ...)",
+            "Give mig a database or file of its own with --state; this one was not touched.",
+        )
+
+
+def _refuse_newer(version: int) -> None:
+    if version > SCHEMA:
+        raise Usage(
+            f"this journal was written by a newer mig (schema {version}, this one knows {SCHEMA})",
+            "Upgrade mig; the journal was not touched.",
+        )
+
+
 def _make_private(file: Path, create: bool) -> None:
     """The file exists with mode 0600 before SQLite writes its first byte; its companions take the same mode."""
     if not file.exists() and not create:
@@ -223,23 +260,17 @@ def _pragmas(connection: Any, _record: Any) -> None:
 def _check(engine: Engine, create: bool) -> None:
     """Make the tables in an empty database; refuse what is not ours, or newer than we are."""
     tables = set(inspect(engine).get_table_names())
+    _refuse_foreign(tables)
+    version = None
     if schema.name in tables:
         with engine.connect() as connection:
-            version = connection.execute(select(schema.c.version)).scalar_one()
-        if version > SCHEMA:
-            raise Usage(
-                f"this journal was written by a newer mig (schema {version}, this one knows {SCHEMA})",
-                "Upgrade mig; the journal was not touched.",
-            )
+            version = connection.execute(select(schema.c.version)).scalar()
+    if version is not None:
+        _refuse_newer(version)
         return
-    if tables:
-        raise Usage(
-            f"this database holds tables that are not mig's ({', '.join(sorted(tables)[:3])} ...)",
-            "Give mig a database or file of its own with --state; this one was not touched.",
-        )
     if not create:
         raise Usage("this database is no journal", "Name the journal with --state, or begin with `mig run`.")
-    metadata.create_all(engine)
+    metadata.create_all(engine)  # also what an earlier process did not finish making
     with engine.begin() as connection:
         connection.execute(insert(schema).values(version=SCHEMA))
 

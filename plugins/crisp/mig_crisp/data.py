@@ -55,20 +55,16 @@ class Keys:
         self._keys = {
             name: hashed(key, name) if count[key] > 1 or self._taken(key) else key for name, key in wanted.items()
         }
-        self._used = set(self._keys.values())
+        self._owner = {key: name for name, key in self._keys.items()}
 
-    def of(self, name: str, beside: Iterable[str] = ()) -> str:
-        """The key of an attribute, declared or not.
+    def of(self, name: str, path: tuple[str, ...] = ()) -> str:
+        """The key an attribute, or a value nested in it, wants."""
+        key = self._keys.get(name) or own_slug(name)
+        return "_".join((key, *map(own_slug, path)))
 
-        Args:
-            name: Its own name.
-            beside: The other attributes of the record: undeclared ones can want the same key.
-        """
-        if name in self._keys:
-            return self._keys[name]
-        key = own_slug(name)
-        shared = any(other != name and other not in self._keys and own_slug(other) == key for other in beside)
-        return hashed(key, name) if shared or self._taken(key) or key in self._used else key
+    def is_free(self, key: str, name: str) -> bool:
+        """Whether this attribute may have a key: not too long, reserved, or declared for another."""
+        return not self._taken(key) and self._owner.get(key, name) == name
 
     def _taken(self, key: str) -> bool:
         numbered, _, number = key.rpartition("_")
@@ -86,30 +82,39 @@ def flatten(custom: Mapping[str, Any], keys: Keys, limit: int) -> tuple[dict[str
     Returns:
         The map, and what has no place in it, named by the attribute.
     """
+    leaves = [(name, path, value) for name in sorted(custom) for path, value in _leaves(custom[name])]
+    wanted = [keys.of(name, path) for name, path, _ in leaves]
+    count = Counter(wanted)
     data: dict[str, Value] = {}
     losses: list[Loss] = []
-    for name in sorted(custom):
-        for path, value in _leaves(custom[name]):
-            key = keys.of(name, custom)
-            if path:
-                key = "_".join((key, *path))
-            if len(key) > MAX_KEY or (path and key in data):
-                key = hashed(key, ".".join((name, *path)))
-            field = f"custom.{name}"
-            if isinstance(value, str) and is_masked(value):
-                losses.append(Loss(field, "dropped", "the source masks it: the key may not read sensitive attributes"))
-            elif isinstance(value, str) and len(value) > limit:
-                losses.append(Loss(field, "archived", f"longer than {limit} characters"))
-            else:
-                data[key] = value
-                if isinstance(value, str) and not isinstance(custom[name], str):
-                    losses.append(Loss(field, "changed", "written as text"))
+    for (name, path, value), key in zip(leaves, wanted, strict=True):
+        field = f"custom.{name}"
+        if isinstance(value, str) and is_masked(value):
+            losses.append(Loss(field, "dropped", "the source masks it: the key may not read sensitive attributes"))
+            continue
+        if isinstance(value, str) and len(value) > limit:
+            losses.append(Loss(field, "archived", f"longer than {limit} characters"))
+            continue
+        if count[key] > 1 or not keys.is_free(key, name):
+            key = _unlike(key, ".".join((name, *path)), data, count)
+        data[key] = value
+        if isinstance(value, str) and not isinstance(custom[name], str):
+            losses.append(Loss(field, "changed", "written as text"))
     return data, losses
+
+
+def _unlike(key: str, name: str, data: Mapping[str, Value], count: Mapping[str, int]) -> str:
+    """A key made of a name's hash that no other attribute has or wants."""
+    found, again = hashed(key, name), name
+    while found in data or found in count:
+        again += "/2"
+        found = hashed(key, again)
+    return found
 
 
 def is_masked(value: str) -> bool:
     """Whether a value is the source's mask of a sensitive one."""
-    return len(value) >= 4 and set(value) == {"*"}
+    return all(len(part) >= 4 and set(part) == {"*"} for part in value.split(", "))
 
 
 def numbered(key: str, values: Iterable[str], limit: int) -> dict[str, Value]:
@@ -129,7 +134,7 @@ def _leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str,
         return
     if isinstance(value, Mapping):
         for key in sorted(value):
-            yield from _leaves(value[key], (*path, own_slug(str(key))))
+            yield from _leaves(value[key], (*path, str(key)))
     elif isinstance(value, list):
         plain = [item for item in value if item is not None]
         if any(isinstance(item, Mapping | list) for item in plain):

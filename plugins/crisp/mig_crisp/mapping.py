@@ -38,6 +38,7 @@ from mig_crisp.settings import CrispSettings
 from mig_crisp.text import clean
 
 PLACEHOLDER = "no-email.invalid"
+CLEANED = "characters no text can hold were removed or replaced"
 _LATER = "no counterpart in Crisp"
 
 
@@ -103,7 +104,7 @@ class CrispMapper:
             return Decision(Fate.ARCHIVE, message, "it has no time")
         text, losses = clean(message.text), []
         if text != message.text:
-            losses.append(Loss("text", "changed", "characters no text can hold were removed or replaced"))
+            losses.append(Loss("text", "changed", CLEANED))
         if not text.strip() and not message.attachments and message.call and not message.redacted:
             text = call_line(message.call)
         custom, more = self._flat(message.custom, look, MESSAGE, RESERVED_MESSAGE)
@@ -126,7 +127,8 @@ class CrispMapper:
             return Decision(Fate.ARCHIVE, note, "it names neither a conversation nor a contact")
         if note.written_at is None:
             return Decision(Fate.ARCHIVE, note, "it has no time")
-        return Decision(Fate.LOAD, msgspec.structs.replace(note, text=clean(note.text)))
+        losses = [Loss("text", "changed", CLEANED)] if clean(note.text) != note.text else []
+        return Decision(Fate.LOAD, msgspec.structs.replace(note, text=clean(note.text)), losses=losses)
 
     def _flat(
         self, custom: Mapping[str, Any], look: Lookup, kind: Kind, reserved: frozenset[str]

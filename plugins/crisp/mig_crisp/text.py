@@ -13,6 +13,8 @@ _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _PART = re.compile(r"\A\((\d+)/(\d+)\)\n")
 _BORDERS = (re.compile(r"\n\s*\n"), re.compile(r"\n"), re.compile(r"(?<=[.!?。！？])\s+"), re.compile(r"\s+"))
 MAX_KEY = 64
+_LONGEST = 40
+"""Characters of one cluster that are kept together at most."""
 
 
 def clean(text: str) -> str:
@@ -64,13 +66,33 @@ def _cut(text: str, room: int) -> int:
     end = room if text[:room].isascii() else _within(text, room)
     for border in _BORDERS:
         places = [match.end() for match in border.finditer(text, 0, end) if match.end() > end // 2]
-        if places:
+        if places and not _belongs(text, places[-1]):
             return places[-1]
-    while end > 1 and (
-        unicodedata.combining(text[end]) or text[end] in "\u200d\ufe0e\ufe0f" or text[end - 1] == "\u200d"
-    ):
-        end -= 1
-    return end
+    whole = end
+    while whole > end - _LONGEST and whole > 1 and _belongs(text, whole):
+        whole -= 1
+    return whole if not _belongs(text, whole) else end  # nothing but marks: cut where the room ends
+
+
+def _belongs(text: str, place: int) -> bool:
+    """Whether the character at a place is a mark on the one before it, or joined to it."""
+    if not 0 < place < len(text):
+        return False
+    char, before = text[place], text[place - 1]
+    if unicodedata.category(char).startswith("M") or char in "\u200d\ufe0e\ufe0f" or before == "\u200d":
+        return True
+    if "\U0001f3fb" <= char <= "\U0001f3ff" or "\U000e0020" <= char <= "\U000e007f":
+        return True  # a skin tone, a tag
+    if not _is_half_flag(char):
+        return False
+    start = place
+    while start > 0 and place - start < _LONGEST and _is_half_flag(text[start - 1]):
+        start -= 1
+    return (place - start) % 2 == 1
+
+
+def _is_half_flag(char: str) -> bool:
+    return "\U0001f1e6" <= char <= "\U0001f1ff"
 
 
 def _within(text: str, room: int) -> int:
