@@ -84,12 +84,6 @@ class Budgets:
             else:
                 level.bucket = bucket
 
-    def set_share(self, name: str, share: float) -> None:
-        """Change a share while the run goes on."""
-        self._shares[name] = share
-        if name in self.levels:
-            self.levels[name].share = share
-
     async def spend(self, names: Sequence[str], count: int = 1) -> None:
         """Wait until every bucket named has room, and take from all of them.
 
@@ -111,11 +105,6 @@ class Budgets:
         level = self.levels[name]
         level.refusals += 1
         level.closed_until = max(level.closed_until, self._clock.monotonic() + seconds)
-
-    def exhaust(self, name: str) -> None:
-        """The platform says that a daily bucket is used up, whatever we counted."""
-        level = self._turn(self.levels[name])
-        self._count(level, max(0, int(level.ours) - level.used))
 
     @contextmanager
     def reserve(self, cost: Mapping[str, int]) -> Iterator[None]:

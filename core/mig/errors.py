@@ -83,13 +83,11 @@ class NotApplied(MigError):
     Args:
         message: What the platform said.
         retry_after_s: Seconds to wait, when the platform names them.
-        bucket: The budget that is closed for this time; empty: none, only this request.
     """
 
-    def __init__(self, message: str, retry_after_s: float | None = None, bucket: str = "") -> None:
+    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
-        self.bucket = bucket
 
 
 class Unclear(MigError):

@@ -300,8 +300,8 @@ class Receipt(Struct, frozen=True):
 
     values: Mapping[str, str] = field(default_factory=dict)
     origin: Origin = Origin.CREATED
-    before: bytes | None = None
-    """What stood there before, where that must be put back by an undo."""
+    unchanged: bool = False
+    """It stood there already as it is wanted: nothing was written."""
     written: Mapping[str, str] = field(default_factory=dict)
     """Digest per field of what we wrote last: it tells somebody's later edit from ours."""
 

@@ -59,11 +59,14 @@ def raw(*records: mig.Record, name: str = "", gone: bool = False) -> mig.Raw:
 class Pages:
     """A source that hands over the pages it was given, and counts what it was asked to parse and fetch."""
 
-    def __init__(self, pages: Sequence[Sequence[mig.Raw]], known: Mapping[Ref, mig.Raw]) -> None:
+    def __init__(
+        self, pages: Sequence[Sequence[mig.Raw]], known: Mapping[Ref, mig.Raw], *, closed: bool = False
+    ) -> None:
         self.pages = pages
         self.known = known
         self.parsed: list[str] = []
         self.fetched: list[Ref] = []
+        self.closed = closed
 
     async def identity(self) -> str:
         return "org"
@@ -82,6 +85,8 @@ class Pages:
 
     async def fetch(self, refs: Sequence[Ref]) -> Mapping[Ref, mig.Raw]:
         self.fetched += refs
+        if self.closed:
+            raise mig.Unreadable("this role may not read it")
         return {ref: self.known[ref] for ref in refs if ref in self.known}
 
     async def ids(self, kind: mig.Kind, scope: mig.Scope) -> AsyncIterator[Sequence[tuple[str, datetime | None]]]:
@@ -114,10 +119,12 @@ class Desk:
         self.journal = Journal.open("sqlite://", inline=True)
         self.mig = 0
 
-    async def read(self, *pages: Sequence[mig.Raw | mig.Record], known: Sequence[mig.Record] = ()) -> Pages:
+    async def read(
+        self, *pages: Sequence[mig.Raw | mig.Record], known: Sequence[mig.Record] = (), closed: bool = False
+    ) -> Pages:
         """One run's extraction. Returns: the source, to ask what was parsed."""
         rows = [[one if isinstance(one, mig.Raw) else raw(one) for one in page] for page in pages]
-        source: Any = Pages(rows, {one.ref: raw(one) for one in known})
+        source: Any = Pages(rows, {one.ref: raw(one) for one in known}, closed=closed)
         names = {"source": "a", "organisation": "o", "target": "b", "workspace": "w"}
         self.mig, _ = await self.journal.write(lambda c: staging.find_migration(c, now="now", **names))
         spec = mig.SourceSpec("a", Settings, Any, {}, {"things": mig.MESSAGE})  # type: ignore[arg-type]  # never opened
@@ -155,7 +162,8 @@ class Desk:
 
         def finish(c: Connection) -> None:
             for _, _, key in delivery.next_units(c, self.mig, None, 10_000):
-                delivery.finish_unit(c, self.mig, key, looked="", asked=(needs or {}).get(key, ()), clean=True)
+                asked, version = (needs or {}).get(key, ()), delivery.unit_version(c, self.mig, key)
+                delivery.finish_unit(c, self.mig, key, looked="", asked=asked, clean=True, version=version)
             c.execute(update(record).where(record.c.state == "staged").values(state="done", fate="load", loaded_run=1))
 
         await self.journal.write(finish)

@@ -122,11 +122,12 @@ class Runner:
         self._clock = clock
         self._attempts = attempts
 
-    async def once(self, wanted: Step, fill: Any = None) -> Outcome:
-        """One process."""
+    async def once(self, wanted: Step, fill: Any = None, *, stopping: bool = False) -> Outcome:
+        """One process; `stopping`: it was asked to end."""
         settler = Settler(
             self._target, self._clock, born=self._clock.monotonic(), attempts=self._attempts, patience_s=30.0
         )
+        settler.stopping = stopping
         return await settler.settle(UNIT, wanted, fill or (lambda op: op.body), self._orphaned)
 
     async def until_settled(self, *wanted: Step) -> Outcome:

@@ -12,7 +12,7 @@ import mig
 import unit_common  # noqa: F401  # sets how hypothesis runs
 from mig.testing import strategies as desk
 from mig_crisp.marks import birth_line, born_from, fingerprint, marker
-from mig_crisp.written import digests, merged_data, merged_fields, merged_segments
+from mig_crisp.written import digests, merged_data, merged_fields, merged_person, merged_segments
 
 few = st.sampled_from(["a", "b", "c", "d"])
 values = st.sampled_from([1, 2, 3])
@@ -108,6 +108,36 @@ def test_fields_after_a_revision_one_by_one(story: Story) -> None:
             assert changes.get(name) == value
 
 
+# ---- the person block ------------------------------------------------------------------------------------------------
+
+
+@given(stories())
+@settings(max_examples=400)
+def test_a_person_after_a_revision_field_by_field(story: Story) -> None:
+    first, now, wanted = ({key: f"{value}" for key, value in part.items()} for part in story)
+    written = merged_person(wanted, now, digests({"person": first}), adopted=False)
+    for key in "abcd":
+        there = now.get(key)
+        if key in first and key in now and there != first[key]:
+            assert written.get(key) == there, f"the edit of {key} is lost"
+        elif key in wanted:
+            assert written.get(key) == wanted[key]
+        elif key in first:
+            assert not written.get(key), f"{key} is ours, not wanted any more, and still there"
+        else:
+            assert written.get(key) == there, f"{key} is theirs"
+
+
+@given(maps, maps)
+def test_of_an_adopted_person_only_what_is_empty_is_filled_in(theirs: dict[str, int], wanted: dict[str, int]) -> None:
+    now = {key: f"{value}" for key, value in theirs.items()}
+    assert merged_person(wanted, now, {}, adopted=True) == {**wanted, **now}
+    assert merged_person(wanted, dict.fromkeys(now, ""), {}, adopted=True) == {**dict.fromkeys(now, ""), **wanted}
+
+
+# ---- single fields, in the end ---------------------------------------------------------------------------------------
+
+
 def test_what_is_the_same_as_last_time_is_not_said_again_where_somebody_emptied_it() -> None:
     assert merged_fields({"phone": "1"}, {"phone": None}, digests({"phone": "1"})) == {}
     assert merged_fields({"phone": "2"}, {"phone": None}, digests({"phone": "1"})) == {"phone": "2"}
@@ -122,7 +152,7 @@ def test_maps_and_lists_are_not_fields() -> None:
 
 def test_what_was_written_is_remembered_by_key_by_segment_and_by_field() -> None:
     found = digests({"nickname": "Zoe", "data": {"a": 1}, "segments": ["vip"], "person": {"phone": "1"}})
-    assert set(found) == {"nickname", "data.a", "segments.vip", "person"}
+    assert set(found) == {"nickname", "data.a", "segments.vip", "person.phone"}
     assert found["data.a"] == mig.digest(1)
     assert "Zoe" not in str(found)
 

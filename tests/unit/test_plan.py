@@ -99,8 +99,9 @@ def steps(
 
 ONE: dict[str, tuple[list[Operation], list[OperationRow], list[Ref], list[tuple[str, str, bool]]]] = {
     "new": ([say(A)], [], [A], [("send", "message/a", False)]),
-    "new though its record is unchanged": ([say(A)], [], [], [("send", "message/a", False)]),
-    "gone before": ([say(A)], [row(say(A), "gone", None)], [], [("send", "message/a", False)]),
+    "new, its record unchanged: a setting renders it otherwise now": ([say(A)], [], [], []),
+    "gone before": ([say(A)], [row(say(A), "gone", None)], [A], [("send", "message/a", False)]),
+    "gone before, its record unchanged": ([say(A)], [row(say(A), "gone", None)], [], []),
     "unchanged": ([say(A)], [row(say(A))], [A], []),
     "changed with its record": ([say(A, "new")], [row(say(A))], [A], [("revise", "message/a", False)]),
     "rendered otherwise, its record unchanged": ([say(A, "new")], [row(say(A))], [], []),
@@ -134,7 +135,8 @@ ONE: dict[str, tuple[list[Operation], list[OperationRow], list[Ref], list[tuple[
     ),
     "a put in doubt, other content": ([meta("b")], [row(meta(), "sending", None)], [], [("send", "meta", True)]),
     "a birth in doubt": ([birth()], [row(birth(), "sending", None)], [], [("send", "birth", True)]),
-    "due": ([state()], [row(state(), "due")], [], [("send", "state", False)]),
+    "due": ([state()], [row(state(), "due")], [], [("revise", "state", False)]),
+    "due, and never proved": ([state()], [row(state(), "due", None)], [], [("send", "state", False)]),
 }
 
 
@@ -158,6 +160,7 @@ def test_what_is_asked_about_is_what_was_sent_then() -> None:
 def test_remap_looks_at_unchanged_records_too() -> None:
     assert steps([say(A, "new")], [row(say(A))], everything=True) == [("revise", "message/a", False)]
     assert steps([say(A)], [row(say(A))], everything=True) == []
+    assert steps([say(A)], [], everything=True) == [("send", "message/a", False)]
 
 
 def test_a_revision_knows_what_stands_there() -> None:
@@ -186,12 +189,12 @@ def test_a_unit_that_stands_needs_nothing() -> None:
 
 def test_a_new_message_is_followed_by_the_tail_in_its_place() -> None:
     known = [one for one in DONE if one.name != "message/b"]
-    assert names(steps(WHOLE, known, changed=[B])) == ["send message/b", "send state"]
+    assert names(steps(WHOLE, known, changed=[B])) == ["send message/b", "revise state"]
 
 
 def test_a_tail_in_the_middle_keeps_its_place() -> None:
     wanted = [birth(), state(), say(A)]
-    assert names(steps(wanted, [row(birth()), row(state())], changed=[A])) == ["send state", "send message/a"]
+    assert names(steps(wanted, [row(birth()), row(state())], changed=[A])) == ["revise state", "send message/a"]
 
 
 def test_a_tail_alone_calls_for_no_other() -> None:
@@ -220,6 +223,12 @@ def test_parts_a_shorter_text_does_not_need_are_taken_back() -> None:
     assert found == ["undo message/a/part/2", "undo message/a/part/3"]
 
 
+def test_parts_are_not_taken_back_while_their_record_is_unchanged_but_for_remap() -> None:
+    known = [row(part(1)), row(part(2))]
+    assert steps([part(1)], known) == []
+    assert names(steps([part(1)], known, everything=True)) == ["undo message/a/part/2"]
+
+
 def test_what_was_moved_once_stays_when_its_record_is_not_loaded_any_more() -> None:
     for fate in ("skip", "archive"):
         assert steps(WHOLE[:3] + WHOLE[4:], DONE, changed=[B], fates={B: fate}) == []
@@ -230,18 +239,24 @@ def test_what_was_deleted_at_the_source_stays() -> None:
 
 
 def test_what_is_in_another_unit_now_is_taken_back_here() -> None:
+    # The tail is said again after it: claiming the undo made it due in the journal.
     found = names(steps(WHOLE[:3] + WHOLE[4:], DONE, moved=[B]))
-    assert [name for name in found if name != "send state"] == ["undo message/b"]
+    assert found == ["undo message/b", "revise state"]
 
 
-def test_after_something_was_taken_back_the_tail_is_said_again() -> None:
-    # Claiming the undo makes the tail due in the journal: left alone, it would stay due for ever.
-    assert "send state" in names(steps(WHOLE[:3] + WHOLE[4:], DONE, moved=[B]))
+def test_what_is_taken_back_goes_before_the_tails_and_after_the_rest() -> None:
+    known = [*DONE, row(part(2))]
+    found = names(steps([*WHOLE[:3], say(B, "new"), state()], known, changed=[A, B]))
+    assert found == ["revise message/b", "undo message/a/part/2", "revise state"]
 
 
 @pytest.mark.parametrize("was", ["gone", "failed"])
 def test_what_is_not_there_is_not_taken_back(was: str) -> None:
     assert steps([], [row(say(A), was, None)], moved=[A]) == []
+
+
+def test_what_was_refused_as_a_revision_stands_there_and_is_taken_back() -> None:
+    assert names(steps([], [row(say(A), "failed", PROOF)], moved=[A])) == ["undo message/a"]
 
 
 def test_a_tail_is_never_taken_back() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 import mig
 import unit_common  # noqa: F401  # sets how hypothesis runs
-from mig.engine.protocol import Outcome
+from mig.engine.protocol import Outcome, Stopped
 from mig.platforms import Effect, Operation, Origin, Receipt
 from storm import Crash, VirtualClock
 from unit_target import ASKS, LAG, LIFE, SENDS, Effects, Revisable, Runner, operation, step
@@ -136,9 +137,12 @@ async def test_waste_is_sent_again_at_once() -> None:
 
 
 async def test_what_certainly_had_no_effect_is_sent_again_after_the_time_the_platform_names() -> None:
-    target, runner = world("refused", "refused")
+    target, runner = world("refused", "refused", "refused")
     assert (await runner.once(step(operation(Effect.CREATE)))).state == "done"
-    assert target.times("send") == [0, 3, 6]
+    waits = [later - earlier for earlier, later in pairwise(target.times("send"))]
+    assert waits[0] == 3  # what it named, then longer and longer
+    assert waits == sorted(waits)
+    assert waits[-1] > 3
     assert target.times("find") == []
 
 
@@ -153,6 +157,30 @@ async def test_after_so_many_unclear_answers_the_run_is_refused_and_the_step_sta
         await Runner(target, clock, attempts).once(step(operation(Effect.CREATE)))
     assert len(target.times("send")) == attempts
     assert "unclearly" in caught.value.message
+
+
+async def test_a_target_that_refuses_for_ever_pauses_the_run_and_no_wait_is_longer_than_half_a_minute() -> None:
+    target, runner = world(*["refused"] * 1000)
+    with pytest.raises(mig.Paused):
+        await runner.once(step(operation(Effect.CREATE)))
+    assert 10 < len(target.times("send")) < 200
+    assert max(later - earlier for earlier, later in pairwise(target.times("send"))) <= 30
+    assert target.effects() == []
+
+
+@pytest.mark.parametrize("fate", ["refused", "unreachable"])
+async def test_a_run_that_is_asked_to_end_does_not_wait_for_what_certainly_did_not_leave(fate: str) -> None:
+    target, runner = world(*[fate] * 5)
+    with pytest.raises(Stopped):
+        await runner.once(step(operation(Effect.CREATE)), stopping=True)
+    assert len(target.times("send")) == 1
+
+
+@pytest.mark.parametrize("fate", ["lost", "dropped", "late"])
+async def test_a_run_that_is_asked_to_end_settles_what_is_in_doubt(fate: str) -> None:
+    target, runner = world(fate)
+    outcome = await runner.once(step(operation(Effect.CREATE)), stopping=True)
+    assert (outcome.state, target.effects()) == ("done", ["hello"])
 
 
 async def test_an_unreachable_target_ends_the_run_when_patience_ends() -> None:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import mig
 import unit_common  # noqa: F401  # sets how hypothesis runs
+from mig.journal import delivery
 from mig.model import Ref
 from unit_desk import BEGIN, Desk, Placer, attachment, contact, conversation, message, note, raw
 
@@ -287,6 +288,28 @@ async def test_a_parent_that_comes_by_itself_takes_its_orphans_up(desk: Desk) ->
     await desk.read([message("m1", "t1"), attachment("f1", M1)])
     await desk.read([conversation("t1")])
     assert desk.units() == {"conversation:t1": ["conversation/t1", "message/m1", "attachment/f1"]}
+
+
+async def test_where_parents_cannot_be_read_their_children_wait(desk: Desk) -> None:
+    await desk.read([message("m1", "t1")], closed=True)
+    row = desk.row(M1)
+    assert (row.fate, row.state, row.reason) == (None, "staged", "its conversation t1 cannot be read")
+    await desk.read([], known=[conversation("t1")])
+    assert desk.units() == {"conversation:t1": ["conversation/t1", "message/m1"]}
+
+
+async def test_what_is_staged_while_a_unit_is_delivered_is_not_forgotten(desk: Desk) -> None:
+    await desk.read([conversation("t1")])
+    with desk.journal.reading() as c:
+        version = delivery.unit_version(c, desk.mig, "conversation:t1")
+    await desk.read([message("m1", "t1")])
+    for seen, dirty in ((version, {"conversation:t1"}), (version + 1, set())):
+        await desk.journal.write(
+            lambda c, seen=seen: delivery.finish_unit(  # type: ignore[misc]
+                c, desk.mig, "conversation:t1", looked="", asked=(), clean=True, version=seen
+            )
+        )
+        assert desk.dirty() == dirty
 
 
 async def test_a_child_that_comes_later_makes_its_unit_dirty(desk: Desk) -> None:

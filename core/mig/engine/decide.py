@@ -6,7 +6,7 @@ Everything here is computed from the journal alone; the network is not touched.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 from msgspec import Struct
@@ -91,6 +91,26 @@ class Journalled:
     def _small(self, kind: Kind) -> dict[str, tuple[Record, str]]:
         assert self._connection is not None
         return self._cache.small(self._connection, self._mig, kind, self._types)
+
+
+class _Mapped:
+    """What render looks up: records as the mappers want them on the target, and none that they skip."""
+
+    def __init__(self, look: Journalled, ask: Callable[[Record, Journalled], Decision]) -> None:
+        self._look = look
+        self._ask = ask
+
+    def __call__(self, ref: Ref) -> Record | None:
+        record = self._look(ref)
+        return self._decided(record) if record is not None else None
+
+    def all(self, kind: Kind) -> Sequence[Record]:
+        mapped = (self._decided(record) for record in self._look.all(kind))
+        return [record for record in mapped if record is not None]
+
+    def _decided(self, record: Record) -> Record | None:
+        decision = self._ask(record, self._look)
+        return decision.record if decision.fate is not Fate.SKIP else None
 
 
 class LookupCache:
@@ -179,7 +199,7 @@ class Decider:
             verdicts=verdicts,
             changed=changed,
             asked={ref for ref in look.asked if ref.kind not in SMALL},
-            absent={ref for ref, value in look.asked.items() if not value},
+            absent={ref for ref, value in look.asked.items() if not value and ref.kind not in SMALL},
             looked=looked,
         )
 
@@ -220,7 +240,7 @@ class Decider:
         if not unit.records:
             return Rendered(()), ""
         try:
-            return self._target.render(unit, look), ""
+            return self._target.render(unit, _Mapped(look, self._ask)), ""
         except RecordError as error:
             return Rendered(()), _reason(error)
         except Exception as error:  # as above: the unit is quarantined, the run goes on

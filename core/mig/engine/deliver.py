@@ -13,18 +13,14 @@ from sqlalchemy import Connection
 from mig.budgets import Budgets
 from mig.engine.decide import Decided, Decider
 from mig.engine.plan import Step, diff, encode_body, windows
-from mig.engine.protocol import Fill, Outcome, Settler
-from mig.errors import Rejected
+from mig.engine.protocol import Fill, Outcome, Settler, Stopped
+from mig.errors import Paused, Rejected
 from mig.failpoints import failpoint
 from mig.journal import delivery
 from mig.journal.delivery import Claim, Settled, Verdict
 from mig.journal.store import Journal
 from mig.model import Ref
 from mig.platforms import Body, Effect, FromReceipt, Operation, Receipt, UnitKey
-
-
-class Stopped(Exception):
-    """The run is asked to end: lanes leave after the window they are in."""
 
 
 class Delivery(Struct, frozen=True):
@@ -39,6 +35,8 @@ class Delivery(Struct, frozen=True):
     """The operations that carry a record."""
     due: frozenset[str]
     """The names of the steps."""
+    version: int
+    """The unit's, when this was computed."""
 
 
 class Deliverer:
@@ -79,7 +77,6 @@ class Deliverer:
         self._remap = remap
         self._under_way: dict[UnitKey, asyncio.Future[None]] = {}
         self._waiting: dict[UnitKey, UnitKey] = {}
-        self.stopping = False
         self._fetch = fetch
         self.waiting_phases = 0
         """The latest phase an operation was seen to wait for."""
@@ -87,6 +84,15 @@ class Deliverer:
         """Operations sent by this run, by the kind of their unit."""
         self.units: Counter[str] = Counter()
         """Units something was sent for."""
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the run is asked to end."""
+        return self._settler.stopping
+
+    def stop(self) -> None:
+        """Leave after what is under way."""
+        self._settler.stopping = True
 
     async def ensure(self, key: UnitKey, phase: int = 0, above: tuple[UnitKey, ...] = ()) -> None:
         """Deliver a unit, once, however many lanes ask for it.
@@ -139,12 +145,19 @@ class Deliverer:
             # What was in doubt with older content is settled now; the next round sends what changed since.
             plan, results = await self._round(key, looked, phase, above)
         verdicts = [self._verdict(plan, ref, results) for ref in plan.decided.verdicts]
-        clean = not plan.waits
+        # What failed is tried again in every run: the cause may have been mended on either side.
+        clean = not plan.waits and all(verdict.state != "failed" for verdict in verdicts)
 
         def finish(connection: Connection) -> None:
             delivery.save_verdicts(connection, self._mig, verdicts, self._run)
             delivery.finish_unit(
-                connection, self._mig, key, looked=plan.decided.looked, asked=plan.decided.asked, clean=clean
+                connection,
+                self._mig,
+                key,
+                looked=plan.decided.looked,
+                asked=plan.decided.asked,
+                clean=clean,
+                version=plan.version,
             )
 
         await self._journal.write(finish)
@@ -162,11 +175,23 @@ class Deliverer:
             with self._budgets.reserve(_cost(plan.steps)):
                 for window in windows(plan.steps, self._window):
                     if self.stopping:
-                        raise Stopped
+                        await self._leave(plan, results)
                     await self._send(plan, window, results)
         return plan, results
 
+    async def _leave(self, plan: Delivery, results: dict[str, Outcome]) -> None:
+        """The run is asked to end inside a unit: its tails are said first, or its messages would wait unread.
+
+        Raises:
+            Stopped: Always.
+        """
+        tails = [step for step in plan.steps if step.op.tail and step.op.name not in results]
+        if results and tails:
+            await self._send(plan, tails, results)
+        raise Stopped
+
     def _plan(self, connection: Connection, key: UnitKey, looked: str | None, phase: int) -> Delivery:
+        version = delivery.unit_version(connection, self._mig, key)
         decided = self._decider.decide(connection, self._mig, key, looked)
         known = delivery.operations(connection, self._mig, key)
         carried = {ref for row in known.values() for ref in row.carries} - set(decided.verdicts)
@@ -178,7 +203,9 @@ class Deliverer:
         for operation in decided.operations:
             for ref in operation.carries:
                 carriers.setdefault(ref, []).append(operation.name)
-        return Delivery(decided, steps, known, last > phase, carriers, frozenset(step.op.name for step in steps))
+        return Delivery(
+            decided, steps, known, last > phase, carriers, frozenset(step.op.name for step in steps), version
+        )
 
     async def _needed(self, plan: Delivery, phase: int, above: tuple[UnitKey, ...]) -> None:
         """Deliver first what this unit points to."""
@@ -195,9 +222,10 @@ class Deliverer:
         foreign = await self._foreign(window)
         claims = {step.op.name: _claim(step) for step in window}
         used = self._budgets.unsaved()
+        said = [step.op.name for step in plan.steps if step.op.tail and step.op.name in results]
 
         def say(connection: Connection) -> None:
-            delivery.claim(connection, self._mig, key, list(claims.values()), self._run, said=results.keys())
+            delivery.claim(connection, self._mig, key, list(claims.values()), self._run, said=said)
             delivery.save_budgets(connection, used)
 
         await self._journal.write(say)
@@ -206,7 +234,11 @@ class Deliverer:
             for step in window:
                 settled.append(Settled(step.op.name, "sending"))  # in doubt until an outcome says otherwise
                 failpoint("operation.before")
-                outcome = await self._one(plan, step, results, foreign)
+                try:
+                    outcome = await self._one(plan, step, results, foreign)
+                except (Paused, Stopped):
+                    settled[-1] = Settled(step.op.name, "released")  # it certainly did not leave
+                    raise
                 results[step.op.name] = outcome
                 settled[-1] = Settled(step.op.name, outcome.state, outcome.receipt, step.digest)
         finally:
@@ -240,9 +272,7 @@ class Deliverer:
             nonlocal more
             more += 1
             claim = _claim(step, more)
-            await self._journal.write(
-                lambda c: delivery.claim(c, self._mig, plan.decided.key, [claim], self._run, said=results.keys())
-            )
+            await self._journal.write(lambda c: delivery.claim(c, self._mig, plan.decided.key, [claim], self._run))
 
         outcome = await self._settler.settle(plan.decided.key, step, self._filler(plan, results, foreign), orphaned)
         self.sent[plan.decided.key.partition(":")[0]] += 1
@@ -297,7 +327,7 @@ class Deliverer:
             return msgspec.structs.replace(verdict, state="failed", reason=failed[0])
         if not mine or not _complete(plan, ref, results):
             return verdict
-        written = ref in plan.decided.changed and any(name in results for name in mine)
+        written = ref in plan.decided.changed and any(_wrote(results.get(name)) for name in mine)
         return msgspec.structs.replace(verdict, state="done", written=written)
 
 
@@ -311,6 +341,10 @@ def _complete(plan: Delivery, ref: Ref, results: Mapping[str, Outcome]) -> bool:
         if not done:
             return False
     return True
+
+
+def _wrote(outcome: Outcome | None) -> bool:
+    return outcome is not None and (outcome.receipt is None or not outcome.receipt.unchanged)
 
 
 def _own(plan: Delivery, results: Mapping[str, Outcome], name: str) -> Receipt | None:

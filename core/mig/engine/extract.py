@@ -63,7 +63,9 @@ class Extractor:
         self._target = target
         self._readers = asyncio.Semaphore(readers)
         self._progress = progress
-        self._vanished: set[Ref] = set()
+        self._asked: dict[Ref, bool] = {}
+        """What was asked for by id in this run, and whether it was there."""
+        self._fetching = asyncio.Lock()
         self.unreadable: dict[Kind, str] = {}
         self.stopping = False
 
@@ -82,11 +84,23 @@ class Extractor:
     async def close(self) -> None:
         """Give records their units; ask the source for parents that are named and were not read."""
         await self._journal.write(lambda c: staging.resolve(c, self._mig))
+        while await self._fetch_parents():
+            pass  # what was found may name parents of its own
+        closed = [str(kind) for kind in self.unreadable]
+        await self._journal.write(lambda c: staging.archive_orphans(c, self._mig, closed))
+
+    async def _fetch_parents(self) -> bool:
+        """Ask for every parent that is not staged. Returns: whether any was found."""
+        found = False
+        after: Ref | None = None
         while not self.stopping:
-            missing = await self._journal.read(lambda c: staging.missing_parents(c, self._mig))
-            if not await self.fetch(missing):
+            start = after
+            page = await self._journal.read(lambda c: staging.missing_parents(c, self._mig, start))  # noqa: B023
+            if not page:
                 break
-        await self._journal.write(lambda c: staging.archive_orphans(c, self._mig))
+            found = await self.fetch([ref for ref in page if ref not in self._asked]) or found
+            after = page[-1]
+        return found
 
     async def fetch(self, refs: Sequence[Ref]) -> bool:
         """Stage records by id, as far as the source has them; each is asked for once a run.
@@ -94,22 +108,24 @@ class Extractor:
         Returns:
             Whether anything was staged.
         """
-        wanted = [ref for ref in refs if ref not in self._vanished and ref.kind not in self.unreadable]
-        found = False
-        for start in range(0, len(wanted), _BATCH):
-            batch = wanted[start : start + _BATCH]
-            self._vanished.update(batch)
-            try:
-                raws = await self._source.fetch(batch)
-            except Unreadable as error:
-                log.warning("records.unreadable", kinds=sorted({ref.kind for ref in batch}), why=error.message)
-                continue
-            if raws:
-                found = True
-                await self._stage(list(raws.values()), None, "")
-        if found:
+        async with self._fetching:  # a second lane that asks for the same waits for the answer
+            wanted = [ref for ref in refs if ref not in self._asked and ref.kind not in self.unreadable]
+            for start in range(0, len(wanted), _BATCH):
+                await self._fetch_batch(wanted[start : start + _BATCH])
+            return any(self._asked.get(ref, False) for ref in refs)
+
+    async def _fetch_batch(self, batch: Sequence[Ref]) -> None:
+        try:
+            raws = await self._source.fetch(batch)
+        except Unreadable as error:
+            for kind in {ref.kind for ref in batch}:
+                self.unreadable[kind] = f"{error.message}. {error.hint}".strip()
+            log.warning("records.unreadable", kinds=sorted({ref.kind for ref in batch}), why=error.message)
+            return
+        self._asked.update((ref, ref in raws) for ref in batch)
+        if raws:
+            await self._stage(list(raws.values()), None, "")
             await self._journal.write(lambda c: staging.resolve(c, self._mig))
-        return found
 
     async def _partition(self, part: Partition, scope: Scope) -> None:
         name = digest(scope)

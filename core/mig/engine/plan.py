@@ -66,7 +66,7 @@ def diff(
         if step is not None:
             steps.append(step)
     names = {operation.name for operation in decided.operations}
-    undone = _vanished(decided, known, names, set(moved))
+    undone = _vanished(decided, known, names, set(moved), everything)
     steps = _with_tails(wanted, steps, known, undone)
     first_tail = next((index for index, step in enumerate(steps) if step.op.tail), len(steps))
     return [*steps[:first_tail], *undone, *steps[first_tail:]]
@@ -87,23 +87,27 @@ def windows(steps: Sequence[Step], size: int) -> Iterator[list[Step]]:
 def _step(operation: Operation, row: OperationRow | None, relevant: bool) -> Step | None:
     value = operation_digest(operation)
     if row is None or row.state == "gone":
-        return Step(op=operation, action="send", digest=value)
+        # A changed setting renders old records otherwise, too: that is for --remap, never by surprise.
+        return Step(op=operation, action="send", digest=value) if relevant else None
     if row.state == "sending":
         if row.receipt is None and row.digest != value and operation.effect is Effect.CREATE and row.marker:
             # Whether the older content stands there is settled first, alone; the next round revises or sends.
             return Step(op=_as_sent(row), action="ask", digest=row.digest, doubtful=True, before=row)
-        action = "revise" if row.receipt is not None else "send"
-        return Step(op=operation, action=action, digest=value, doubtful=True, before=row, old=row.receipt)
+        return Step(op=operation, action=_again(row), digest=value, doubtful=True, before=row, old=row.receipt)
     if row.state == "failed":
         if not relevant:
             return None
-        action = "revise" if row.receipt is not None else "send"  # what was refused may be the change, not the thing
-        return Step(op=operation, action=action, digest=value, before=row, old=row.receipt)
+        return Step(op=operation, action=_again(row), digest=value, before=row, old=row.receipt)
     if row.state == "due":
-        return Step(op=operation, action="send", digest=value, before=row, old=row.receipt)
+        return Step(op=operation, action=_again(row), digest=value, before=row, old=row.receipt)
     if row.digest != value and relevant:
         return Step(op=operation, action="revise", digest=value, before=row, old=row.receipt)
     return None
+
+
+def _again(row: OperationRow) -> str:
+    """What has a receipt stands there: it is revised, also when the last revision was refused."""
+    return "revise" if row.receipt is not None else "send"
 
 
 def _with_tails(
@@ -115,23 +119,35 @@ def _with_tails(
     by_name = {step.op.name: step for step in steps}
     for operation in wanted:
         if operation.tail and operation.name not in by_name:
-            row = known[operation.name]
+            row = known.get(operation.name)
+            action = _again(row) if row is not None else "send"
             by_name[operation.name] = Step(
-                op=operation, action="send", digest=operation_digest(operation), before=row, old=row.receipt
+                op=operation,
+                action=action,
+                digest=operation_digest(operation),
+                before=row,
+                old=row.receipt if row is not None else None,
             )
     return [by_name[operation.name] for operation in wanted if operation.name in by_name]
 
 
-def _vanished(decided: Decided, known: Mapping[str, OperationRow], names: set[str], moved: set[Ref]) -> list[Step]:
+def _vanished(
+    decided: Decided, known: Mapping[str, OperationRow], names: set[str], moved: set[Ref], everything: bool
+) -> list[Step]:
     """Operations nobody wants any more: taken back where their record lives on without them, or elsewhere.
 
     What carries a record that is not loaded any more (deleted, spam by now) stays: what was moved once is kept.
     """
     steps = []
     for name, row in known.items():
-        if name in names or row.state in ("gone", "failed") or row.tail:
+        never_there = row.state == "gone" or (row.state == "failed" and row.receipt is None)
+        if name in names or never_there or row.tail:
             continue
-        alive = [ref for ref in row.carries if ref in moved or _loaded(decided, ref)]
+        alive = [
+            ref
+            for ref in row.carries
+            if ref in moved or (_loaded(decided, ref) and (everything or ref in decided.changed))
+        ]
         if alive or not row.carries:
             doubtful = row.state == "sending"
             steps.append(

@@ -8,14 +8,21 @@ from msgspec import Struct
 
 from mig.clock import Clock
 from mig.engine.plan import Step
-from mig.errors import NotApplied, Refused, Rejected, Unclear
+from mig.errors import NotApplied, Paused, Refused, Rejected, Unclear
 from mig.http import Unreachable
 from mig.platforms import Body, Call, CanRevise, CanUndo, Effect, Operation, Origin, Receipt, Target, UnitKey
 
+_REFUSALS = 60
+"""429s in a row after which the run pauses."""
+_LONGEST_WAIT_S = 30.0
 Fill = Callable[[Operation], Body]
 """Fills the open receipts of a body."""
 Orphaned = Callable[[], Awaitable[None]]
 """Makes durable that an unclear birth may have left something empty behind."""
+
+
+class Stopped(Exception):
+    """The run is asked to end: lanes leave after the window they are in."""
 
 
 class Outcome(Struct, frozen=True):
@@ -44,6 +51,7 @@ class Settler:
         self._born = born
         self._attempts = attempts
         self._patience_s = patience_s
+        self.stopping = False
 
     async def settle(self, unit: UnitKey, step: Step, fill: Fill, orphaned: Orphaned) -> Outcome:
         """Send a step, or find that it was sent.
@@ -64,6 +72,7 @@ class Settler:
         sent_at: float | None = self._born if step.doubtful else None
         unclear = 0
         silent_since: float | None = None
+        refusals = 0
         while True:
             now = self._clock.monotonic()
             try:
@@ -79,10 +88,16 @@ class Settler:
                 silent_since = silent_since if silent_since is not None else now
                 if now - silent_since > self._patience_s:
                     raise Refused(error.message, "Check the network and the address, then run again.") from error
+                self._may_go_on(step, sent_at)
                 await self._clock.sleep(1.0)
             except NotApplied as error:
                 silent_since = None
-                await self._clock.sleep(error.retry_after_s if error.retry_after_s is not None else 1.0)
+                refusals += 1
+                if refusals > _REFUSALS:
+                    raise Paused(f"the target keeps refusing ({error.message})", "Run again later.") from error
+                self._may_go_on(step, sent_at)
+                wait = error.retry_after_s if error.retry_after_s is not None else 1.0
+                await self._clock.sleep(min(wait * 1.5 ** (refusals - 1), max(wait, _LONGEST_WAIT_S)))
             except Unclear as error:
                 silent_since = None
                 unclear += 1
@@ -94,6 +109,11 @@ class Settler:
                 if step.alone and sent_at is None:
                     await orphaned()
                 sent_at = self._clock.monotonic() if sent_at is None else sent_at
+
+    def _may_go_on(self, step: Step, sent_at: float | None) -> None:
+        """A run that is asked to end does not wait for another try of what certainly did not leave."""
+        if self.stopping and sent_at is None and not step.doubtful:
+            raise Stopped
 
     async def _act(self, step: Step, call: Call) -> Outcome:
         target = self._target

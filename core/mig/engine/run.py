@@ -18,10 +18,10 @@ from msgspec import Struct, field
 from mig.budgets import Budgets
 from mig.clock import Clock
 from mig.engine.decide import Decider
-from mig.engine.deliver import Deliverer, Stopped
+from mig.engine.deliver import Deliverer
 from mig.engine.extract import Extractor
-from mig.engine.protocol import Settler
-from mig.errors import MigError, Paused, Refused
+from mig.engine.protocol import Settler, Stopped
+from mig.errors import MigError, Paused, Refused, Usage
 from mig.journal import counts, delivery, staging
 from mig.journal.counts import KindCount
 from mig.journal.store import Journal
@@ -122,6 +122,9 @@ async def go(run: Run) -> Report:
     async with AsyncExitStack() as stack:
         source: Source = await stack.enter_async_context(run.source_spec.open(run.source_settings, access["source"]))
         target: Target = await stack.enter_async_context(run.target_spec.open(run.target_settings, access["target"]))
+        unknown = sorted(set(run.shares) - set(budgets.levels))
+        if unknown:
+            raise Usage(f"there is no budget {unknown[0]}", f"Known: {', '.join(sorted(budgets.levels)) or 'none'}.")
         mig, is_new, origin = await _migration(run, source, target)
         number = await run.journal.write(
             lambda c: counts.begin_run(c, mig, now=_stamp(run.clock), host=socket.gethostname(), pid=os.getpid())
@@ -181,7 +184,7 @@ class _Engine:
                 self._run.progress.stage = "deliver"
                 await self._deliver()
             if self._deliverer.sent and isinstance(self._target, CanConclude):
-                self._notices = list(await self._target.conclude())
+                self._notices = await _concluded(self._target)
         except BaseExceptionGroup as group:
             polite, rest = group.split((Paused, Refused))
             if polite is None or rest is not None:
@@ -244,14 +247,15 @@ class _Engine:
             except (Paused, Refused) as error:
                 # The other lanes finish the window they are in: nothing is left in doubt without need.
                 self._ended = self._ended or error
-                self._deliverer.stopping = True
+                self._deliverer.stop()
                 continue
             self._run.progress.units += 1
             self._run.progress.operations = sum(self._deliverer.sent.values())
 
     async def _watch(self) -> None:
         await self._run.stop.wait()
-        self._extractor.stopping = self._deliverer.stopping = True
+        self._extractor.stopping = True
+        self._deliverer.stop()
 
     def _read(self, resource: str, rows: int) -> None:
         self._run.progress.rows[resource] += rows
@@ -298,6 +302,14 @@ async def _migration(run: Run, source: Source, target: Target) -> tuple[int, boo
         )
     )
     return number, is_new, f"{run.source_spec.name}:{organisation}"
+
+
+async def _concluded(target: CanConclude) -> list[str]:
+    """What the target has to say; that it cannot say it now is no fault of the run."""
+    try:
+        return list(await target.conclude())
+    except MigError as error:
+        return [f"the target could not be asked at the end: {error.message}"]
 
 
 def _first(group: BaseExceptionGroup[Any]) -> MigError | None:

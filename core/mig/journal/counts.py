@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import Struct
 from sqlalchemy import Connection, and_, case, func, insert, select, update
 
-from mig.journal.schema import loss, migration, operation, record, run, unit
+from mig.journal.schema import migration, operation, record, run, unit
 
 COLUMNS = ("loaded", "updated", "unchanged", "archived", "merged", "skipped", "failed", "pending")
 
@@ -112,17 +112,6 @@ def warnings(connection: Connection, mig: int) -> int:
             select(func.count()).where(record.c.migration == mig, record.c.warnings != "", record.c.state != "gone")
         ).scalar_one()
     )
-
-
-def losses(connection: Connection, mig: int) -> list[tuple[str, str, str, int]]:
-    """The loss ledger, summed: kind, field, outcome, count."""
-    rows = connection.execute(
-        select(loss.c.kind, loss.c.field, loss.c.outcome, func.count())
-        .where(loss.c.migration == mig)
-        .group_by(loss.c.kind, loss.c.field, loss.c.outcome)
-        .order_by(loss.c.kind, loss.c.field, loss.c.outcome)
-    )
-    return [(row[0], row[1], row[2], int(row[3])) for row in rows]
 
 
 def dirty_units(connection: Connection, mig: int) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Connection, and_, bindparam, delete, func, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, case, delete, func, or_, select, update
 
 from mig.journal.schema import budget_use, loss, need, operation, record, unit
 from mig.journal.staging import CHUNK, upsert
@@ -86,12 +86,10 @@ class Verdict(Struct, frozen=True):
 
 
 def next_units(
-    connection: Connection, mig: int, after: tuple[int, int, str] | None, limit: int, *, dirty: bool = True
+    connection: Connection, mig: int, after: tuple[int, int, str] | None, limit: int
 ) -> list[tuple[int, int, str]]:
     """Units to deliver, the most urgent first, as (rank, newest, key): a page after the one given."""
-    condition = [unit.c.migration == mig]
-    if dirty:
-        condition.append(unit.c.dirty.is_(True))
+    condition = [unit.c.migration == mig, unit.c.dirty.is_(True)]
     if after is not None:
         rank, newest, key = after
         condition.append(
@@ -116,6 +114,12 @@ def unit_state(connection: Connection, mig: int, key: str) -> tuple[bool, str | 
         select(unit.c.dirty, unit.c.looked).where(unit.c.migration == mig, unit.c.key == key)
     ).first()
     return (bool(row.dirty), row.looked) if row else None
+
+
+def unit_version(connection: Connection, mig: int, key: str) -> int:
+    """How often a unit was marked dirty: what is staged while it is delivered must not be forgotten."""
+    found = connection.execute(select(unit.c.version).where(unit.c.migration == mig, unit.c.key == key)).scalar()
+    return int(found or 0)
 
 
 def unit_of(connection: Connection, mig: int, ref: Ref) -> UnitKey | None:
@@ -342,10 +346,17 @@ def save_verdicts(connection: Connection, mig: int, verdicts: Iterable[Verdict],
     _save_losses(connection, mig, items)
 
 
-def finish_unit(connection: Connection, mig: int, key: str, *, looked: str, asked: Iterable[Ref], clean: bool) -> None:
-    """A unit was delivered: what it looked up, and whether anything is left to do for it."""
+def finish_unit(
+    connection: Connection, mig: int, key: str, *, looked: str, asked: Iterable[Ref], clean: bool, version: int
+) -> None:
+    """A unit was delivered: what it looked up, and whether anything is left to do for it.
+
+    It stays dirty when it was marked again after the version that was delivered was read.
+    """
     connection.execute(
-        update(unit).where(unit.c.migration == mig, unit.c.key == key).values(looked=looked, dirty=not clean)
+        update(unit)
+        .where(unit.c.migration == mig, unit.c.key == key)
+        .values(looked=looked, dirty=case((unit.c.version == version, not clean), else_=True))
     )
     connection.execute(delete(need).where(need.c.migration == mig, need.c.unit == key))
     upsert(
@@ -377,7 +388,16 @@ def _release(connection: Connection, mig: int, key: str, item: Claim) -> None:
     connection.execute(
         update(operation)
         .where(condition)
-        .values(state=old.state, digest=old.digest, body=old.body, orphans=old.orphans, epoch=old.epoch)
+        .values(
+            state=old.state,
+            verb=old.verb,
+            digest=old.digest,
+            marker=old.marker,
+            carries="\n".join(map(str, old.carries)),
+            body=old.body,
+            orphans=old.orphans,
+            epoch=old.epoch,
+        )
     )
 
 

@@ -92,6 +92,7 @@ unit = Table(
     Column("rank", Integer, nullable=False),  # lower is delivered earlier
     Column("newest", BigInteger, nullable=False),  # ms; higher is delivered earlier inside a rank
     Column("dirty", Boolean, nullable=False),  # something in it, or something it looked up, changed
+    Column("version", Integer, nullable=False, default=0),  # how often it was marked dirty
     Column("looked", String),  # digest of what it looked up when it was delivered last
 )
 Index("mig_unit_next", unit.c.migration, unit.c.dirty, unit.c.rank, unit.c.newest.desc(), unit.c.key)

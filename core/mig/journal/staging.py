@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Connection, Table, and_, bindparam, case, delete, exists, insert, literal, select, update
+from sqlalchemy import Connection, Table, and_, bindparam, case, delete, exists, insert, literal, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mig.journal.schema import checkpoint, identity, migration, need, raw, record, unit
@@ -228,12 +228,16 @@ def prune(connection: Connection, mig: int, parsed: Mapping[tuple[str, str], Ite
 def mark_dirty(connection: Connection, mig: int, keys: Iterable[str]) -> None:
     """These units are to be looked at again."""
     for chunk in _chunks(sorted(keys)):
-        connection.execute(update(unit).where(unit.c.migration == mig, unit.c.key.in_(chunk)).values(dirty=True))
+        connection.execute(
+            update(unit)
+            .where(unit.c.migration == mig, unit.c.key.in_(chunk))
+            .values(dirty=True, version=unit.c.version + 1)
+        )
 
 
 def mark_all_dirty(connection: Connection, mig: int) -> None:
     """Every unit is to be looked at again."""
-    connection.execute(update(unit).where(unit.c.migration == mig).values(dirty=True))
+    connection.execute(update(unit).where(unit.c.migration == mig).values(dirty=True, version=unit.c.version + 1))
 
 
 def resolve(connection: Connection, mig: int) -> int:
@@ -250,8 +254,8 @@ def resolve(connection: Connection, mig: int) -> int:
     return count
 
 
-def missing_parents(connection: Connection, mig: int, limit: int = 5000) -> list[Ref]:
-    """Parents that are named and not staged."""
+def missing_parents(connection: Connection, mig: int, after: Ref | None, limit: int = 1000) -> list[Ref]:
+    """Parents that are named and not staged: a page of them, after the one given."""
     parent = record.alias("parent")
     here = exists().where(
         parent.c.migration == mig, parent.c.kind == record.c.parent_kind, parent.c.id == record.c.parent_id
@@ -260,23 +264,43 @@ def missing_parents(connection: Connection, mig: int, limit: int = 5000) -> list
         select(record.c.parent_kind, record.c.parent_id)
         .distinct()
         .where(record.c.migration == mig, record.c.unit.is_(None), record.c.parent_id.is_not(None), ~here)
+        .where(
+            or_(
+                record.c.parent_kind > (after.kind if after else ""),
+                and_(
+                    record.c.parent_kind == (after.kind if after else ""),
+                    record.c.parent_id > (after.id if after else ""),
+                ),
+            )
+        )
         .order_by(record.c.parent_kind, record.c.parent_id)
         .limit(limit)
     )
     return [Ref(row.parent_kind, row.parent_id) for row in rows]
 
 
-def archive_orphans(connection: Connection, mig: int) -> None:
-    """What still has no unit names something that does not exist: it is archived, and looked for again next time."""
+def archive_orphans(connection: Connection, mig: int, unreadable: Iterable[str]) -> None:
+    """What still has no unit names something that does not exist: it is archived, and looked for again next time.
+
+    Where the parent's kind cannot be read nobody knows: its children wait.
+    """
+    closed = sorted(unreadable)
+    unknown = literal("its ") + record.c.parent_kind + literal(" ") + record.c.parent_id + literal(" cannot be read")
+    orphaned = and_(
+        record.c.migration == mig,
+        record.c.unit.is_(None),
+        record.c.parent_id.is_not(None),
+        record.c.state.not_in(("gone", "failed")),
+    )
+    connection.execute(
+        update(record)
+        .where(orphaned, record.c.parent_kind.in_(closed))
+        .values(fate=None, state="staged", reason=unknown)
+    )
     why = literal("its ") + record.c.parent_kind + literal(" ") + record.c.parent_id + literal(" does not exist")
     connection.execute(
         update(record)
-        .where(
-            record.c.migration == mig,
-            record.c.unit.is_(None),
-            record.c.parent_id.is_not(None),
-            record.c.state.not_in(("gone", "failed")),
-        )
+        .where(orphaned, record.c.parent_kind.not_in(closed))
         .values(fate="archive", state="done", reason=why)
     )
 
@@ -339,7 +363,11 @@ def _mark_dependents(connection: Connection, mig: int, refs: Sequence[Ref]) -> N
         return
     for chunk in _chunks([str(ref) for ref in refs]):
         lookers = select(need.c.unit).where(need.c.migration == mig, need.c.ref.in_(chunk))
-        connection.execute(update(unit).where(unit.c.migration == mig, unit.c.key.in_(lookers)).values(dirty=True))
+        connection.execute(
+            update(unit)
+            .where(unit.c.migration == mig, unit.c.key.in_(lookers))
+            .values(dirty=True, version=unit.c.version + 1)
+        )
 
 
 def _plant_roots(connection: Connection, mig: int) -> int:
@@ -376,6 +404,7 @@ def _plant_roots(connection: Connection, mig: int) -> int:
         placed.append({"k": row.kind, "i": row.id, "u": key, "o": f"0\x01{row.own}"})
     upsert(connection, identity, identities, ("unit",))
     upsert(connection, unit, list(units.values()), ("dirty",))
+    mark_dirty(connection, mig, units)
     connection.execute(
         update(record)
         .where(record.c.migration == mig, record.c.kind == bindparam("k"), record.c.id == bindparam("i"))
@@ -395,7 +424,11 @@ def _attach_children(connection: Connection, mig: int) -> int:
     )
     waiting = and_(record.c.migration == mig, record.c.unit.is_(None), record.c.parent_id.is_not(None))
     touched = select(parent.c.unit).select_from(record.join(parent, link)).where(waiting)
-    connection.execute(update(unit).where(unit.c.migration == mig, unit.c.key.in_(touched)).values(dirty=True))
+    connection.execute(
+        update(unit)
+        .where(unit.c.migration == mig, unit.c.key.in_(touched))
+        .values(dirty=True, version=unit.c.version + 1)
+    )
     prefix = case((parent.c.parent_id.is_(None), literal("1")), else_=parent.c.ord)
     # The mark between two orders sorts before anything an id can hold.
     place = select(prefix + literal("\x01") + record.c.own).where(link).scalar_subquery()

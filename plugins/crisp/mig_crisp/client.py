@@ -117,7 +117,10 @@ class CrispClient:
         if answer.status == 423:
             raise self._over(what, creates)
         if answer.status in (420, 429):
-            raise NotApplied(f"{what}: {answer.status}", retry_after(answer.headers) or 1.0)
+            wait = retry_after(answer.headers) or 1.0
+            if REQUESTS in self._access.budgets.levels:
+                self._access.budgets.close(REQUESTS, wait)
+            raise NotApplied(f"{what}: {answer.status}", wait)
         if answer.status >= 500 or answer.status == 408:
             raise Unclear(f"{what} answered {answer.status}")
         reason = _reason(answer)
@@ -135,13 +138,14 @@ class CrispClient:
         raise Rejected(f"Crisp refused it ({answer.status} {reason} on {what})", _way_out(answer.status), field=reason)
 
     def _over(self, what: str, creates: bool) -> NotApplied | Paused:
-        """423 has two causes, told apart by what was asked (docs/api/crisp.md, section 12, 4)."""
+        """423 has two causes (docs/api/crisp.md, section 12, 4): a birth refused again after its pace is the quota.
+
+        What was used is not corrected by this guess: the next run asks again.
+        """
         if creates and self._refused_creations < 2 and CREATIONS in self._access.budgets.levels:
             self._refused_creations += 1
             self._access.budgets.close(CREATIONS, self._pace)
             return NotApplied(f"{what}: 423, the plan's pace of creation", self._pace)
-        if REQUESTS in self._access.budgets.levels:
-            self._access.budgets.exhaust(REQUESTS)
         return Paused(
             f"Crisp's daily quota of this token is used up (423 on {what})",
             "Run the same command again tomorrow; it goes on where it stopped. A plugin token's quota can be raised.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -32,6 +33,7 @@ RESERVED_MESSAGE = frozenset(
     )
 )
 _SAFE = 2**53
+_MASK = re.compile(r"\*{4,}[\w.@-]{0,4}")
 
 
 class Keys:
@@ -113,8 +115,8 @@ def _unlike(key: str, name: str, data: Mapping[str, Value], count: Mapping[str, 
 
 
 def is_masked(value: str) -> bool:
-    """Whether a value is the source's mask of a sensitive one."""
-    return all(len(part) >= 4 and set(part) == {"*"} for part in value.split(", "))
+    """Whether a value, or each of a list, is the source's mask of a sensitive one, a few last characters or none left."""
+    return all(_MASK.fullmatch(part) for part in value.split(", "))
 
 
 def numbered(key: str, values: Iterable[str], limit: int) -> dict[str, Value]:

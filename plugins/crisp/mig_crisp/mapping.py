@@ -33,7 +33,7 @@ from mig import (
     Tag,
     Team,
 )
-from mig_crisp.data import RESERVED_CONVERSATION, RESERVED_MESSAGE, RESERVED_PEOPLE, Keys, flatten
+from mig_crisp.data import RESERVED_CONVERSATION, RESERVED_MESSAGE, RESERVED_PEOPLE, Keys, flatten, is_masked
 from mig_crisp.settings import CrispSettings
 from mig_crisp.text import clean
 
@@ -72,15 +72,19 @@ class CrispMapper:
 
     def _contact(self, contact: Contact, look: Lookup) -> Decision:
         if contact.deleted:
-            return Decision(Fate.SKIP, contact, "it was deleted at the source")
-        emails = [address for address in contact.emails if is_email(address.value)]
+            return Decision(Fate.ARCHIVE, contact, "it was deleted at the source")
+        emails = [address for address in contact.emails if is_email(address.value) and not is_masked(address.value)]
         losses = [Loss("emails", "archived", "not an e-mail address") for a in contact.emails if not is_email(a.value)]
         if not emails and self._settings.contacts_without_email == "archive":
             return Decision(Fate.ARCHIVE, contact, "it has no e-mail address, which a profile needs")
+        phones = [address for address in contact.phones if not is_masked(address.value)]
+        if len(phones) < len(contact.phones) or is_masked(contact.name):
+            losses.append(Loss("name, phones", "dropped", "the source masks them"))
         custom, more = self._flat(contact.custom, look, CONTACT, RESERVED_PEOPLE)
         tags, unknown = named_tags(contact.tags, look)
         # A profile needs a nickname (docs/api/crisp.md, section 6).
-        name = clean(contact.name).strip() or (local_part(emails[0].value) if emails else contact.ref.id)
+        name = "" if is_masked(contact.name) else clean(contact.name).strip()
+        name = name or (local_part(emails[0].value) if emails else contact.ref.id)
         mapped = msgspec.structs.replace(contact, emails=emails, custom=custom, tags=tags, name=name)
         return Decision(Fate.LOAD, mapped, losses=(*losses, *more, *unknown))
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
+from weakref import WeakValueDictionary
 
-from mig import Call, Origin, Receipt, Rejected
+from mig import Call, Origin, Receipt, Rejected, digest
 from mig_crisp.client import CrispClient, segment
 from mig_crisp.marks import born_from
-from mig_crisp.written import digests, merged_data, merged_fields, merged_segments
+from mig_crisp.notepad import blocks_of, with_block
+from mig_crisp.written import digests, merged_data, merged_fields, merged_person, merged_segments
 
 
 class People:
@@ -18,12 +19,14 @@ class People:
 
     Args:
         client: Talks to the workspace.
+        max_notepad: Characters of a notepad.
     """
 
-    def __init__(self, client: CrispClient) -> None:
+    def __init__(self, client: CrispClient, max_notepad: int) -> None:
         self._client = client
+        self._max_notepad = max_notepad
         # Notes of several threads go to one notepad, which is read, changed and written back.
-        self._notepads: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._notepads: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def send(self, call: Call) -> Receipt:
         """One operation; `Rejected` and the rest come from the client."""
@@ -31,9 +34,7 @@ class People:
             return await self._create(call)
         path = f"/{_id(call)}"
         if call.op.verb == "people.data":
-            data = _mapping(call.body["data"])
-            await self._client.write("PATCH", f"/people/data{path}", {"data": data})
-            return Receipt({"id": _id(call)}, written=digests({"data": data}))
+            return await self._data(call, {})
         if call.op.verb == "people.subscription":
             await self._client.write("PATCH", f"/people/subscription{path}", {"email": call.body["email"]})
             return Receipt({"id": _id(call)})
@@ -45,19 +46,14 @@ class People:
         found = await self._client.get(f"/people/profile/{segment(str(profile['email']))}")
         if not isinstance(found, dict) or not _is_ours(found, profile):
             return None
-        return Receipt({"id": str(found["people_id"])}, written=digests(profile))
+        return Receipt(_values(str(found["people_id"]), Origin.CREATED), written=digests(profile))
 
     async def revise(self, call: Call, old: Receipt) -> Receipt:
         """The same with another body; fields somebody edited since are left as they are."""
         if call.op.verb == "people.create":
             return await self._merge(call, old.values["id"], old.written, old.origin)
         if call.op.verb == "people.data":
-            wanted = _mapping(call.body["data"])
-            found = await self._client.get(f"/people/data/{_id(call)}")
-            now = _mapping(found.get("data")) if isinstance(found, dict) else {}
-            data = merged_data(wanted, now, old.written)
-            await self._client.write("PUT", f"/people/data/{_id(call)}", {"data": data})
-            return Receipt({"id": _id(call)}, written=digests({"data": wanted}))
+            return await self._data(call, old.written)
         return await self.send(call)
 
     async def undo(self, verb: str, old: Receipt) -> bool:
@@ -72,6 +68,22 @@ class People:
         await self._client.write("DELETE", f"/people/profile/{old.values['id']}")
         return True
 
+    async def _data(self, call: Call, ours: Mapping[str, str]) -> Receipt:
+        """People data: ours beside theirs; on an adopted profile what stands there already is theirs."""
+        wanted = _mapping(call.body["data"])
+        adopted = call.body.get("origin") == Origin.ADOPTED
+        if not ours and not adopted:
+            await self._client.write("PATCH", f"/people/data/{_id(call)}", {"data": wanted})
+            return Receipt({"id": _id(call)}, written=digests({"data": wanted}))
+        found = await self._client.get(f"/people/data/{_id(call)}")
+        now = _mapping(found.get("data")) if isinstance(found, dict) else {}
+        data = merged_data(wanted, now, ours)
+        if adopted and not ours:
+            data |= now
+        if data != now:
+            await self._client.write("PUT", f"/people/data/{_id(call)}", {"data": data})
+        return Receipt({"id": _id(call)}, written=digests({"data": wanted}), unchanged=data == now)
+
     async def _create(self, call: Call) -> Receipt:
         profile = _mapping(call.body["profile"])
         try:
@@ -83,10 +95,17 @@ class People:
             if not isinstance(found, dict):
                 raise
             people_id = str(found["people_id"])
-            if _is_ours(found, profile):
-                return Receipt({"id": people_id}, written=digests(profile))
+            if _is_ours(found, profile):  # ours, from a time the journal does not know: bring it to what is wanted
+                return await self._merge(call, people_id, {}, Origin.CREATED)
+            other, mine = born_from(str(found.get("notepad") or "")), born_from(str(profile.get("notepad") or ""))
+            if other is not None and mine is not None and other[0] == mine[0]:
+                raise Rejected(
+                    f"the profile of {other[1]} has its e-mail address already",
+                    "Two contacts came to share an address: merge them at the source, then run again.",
+                    field="emails",
+                ) from error
             return await self._merge(call, people_id, {}, Origin.ADOPTED)
-        return Receipt({"id": str(made["people_id"])}, written=digests(profile))
+        return Receipt(_values(str(made["people_id"]), Origin.CREATED), written=digests(profile))
 
     async def _merge(self, call: Call, people_id: str, ours: Mapping[str, str], origin: Origin) -> Receipt:
         """Bring a profile that stands there to what is wanted, without overwriting what others wrote."""
@@ -94,12 +113,15 @@ class People:
         found = await self._client.get(f"/people/profile/{people_id}")
         now = _mapping(found)
         adopted = origin == Origin.ADOPTED
-        changes = merged_fields({k: v for k, v in wanted.items() if k not in ("email", "notepad", "person")}, now, ours)
-        person = _filled_in(_mapping(wanted["person"]), _mapping(now.get("person")), adopted)
+        plain = {key: value for key, value in wanted.items() if key not in ("email", "notepad", "person")}
+        changes = merged_fields(plain, now, ours)
+        if adopted:
+            changes = {key: value for key, value in changes.items() if not now.get(key)}
+        if not adopted and "email" in ours and ours["email"] != digest(wanted["email"]):
+            changes["email"] = wanted["email"]
+        person = merged_person(_mapping(wanted["person"]), _mapping(now.get("person")), ours, adopted=adopted)
         if person != _mapping(now.get("person")):
             changes["person"] = person
-        if adopted:
-            changes = {key: value for key, value in changes.items() if not now.get(key) or key == "person"}
         notepad = _merged_notepad(str(wanted.get("notepad") or ""), str(now.get("notepad") or ""), adopted)
         if notepad != str(now.get("notepad") or ""):
             changes["notepad"] = notepad
@@ -108,19 +130,21 @@ class People:
             changes["segments"] = segments
         if changes:
             await self._client.write("PATCH", f"/people/profile/{people_id}", changes)
-        return Receipt({"id": people_id}, origin, written=digests(wanted))
+        return Receipt(_values(people_id, origin), origin, unchanged=not changes, written=digests(wanted))
 
     async def _note(self, call: Call) -> Receipt:
         """A thread's note on its contact's notepad: once, however often it is sent."""
         people_id, line = _id(call), str(call.body["line"])
-        async with self._notepads[people_id]:
+        lock = self._notepads.setdefault(people_id, asyncio.Lock())
+        async with lock:
             found = _mapping(await self._client.get(f"/people/profile/{people_id}"))
-            notepad = str(found.get("notepad") or "")
-            if f"({call.body['id']}):" not in notepad:
-                await self._client.write(
-                    "PATCH", f"/people/profile/{people_id}", {"notepad": _with_block(notepad, line)}
-                )
-        return Receipt({"id": people_id})
+            before = str(found.get("notepad") or "")
+            notepad = with_block(before, line)
+            if len(notepad) > max(self._max_notepad, len(before)):
+                raise Rejected("its contact's notepad is full", "Raise max_notepad, or leave notes in their threads.")
+            if notepad != before:
+                await self._client.write("PATCH", f"/people/profile/{people_id}", {"notepad": notepad})
+        return Receipt({"id": people_id}, unchanged=notepad == before)
 
 
 def _is_ours(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
@@ -129,34 +153,19 @@ def _is_ours(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     return mine is not None and born_from(str(found.get("notepad") or "")) == mine
 
 
-def _filled_in(wanted: Mapping[str, Any], now: Mapping[str, Any], adopted: bool) -> dict[str, Any]:
-    """The person block: of an adopted profile only what is empty there is filled in."""
-    merged = {key: value for key, value in now.items() if value is not None}
-    for key, value in wanted.items():
-        if not adopted or not merged.get(key):
-            merged[key] = value
-    return merged
+def _values(people_id: str, origin: Origin) -> dict[str, str]:
+    return {"id": people_id, "origin": str(origin)}
 
 
 def _merged_notepad(wanted: str, now: str, adopted: bool) -> str:
-    """Our blocks that are not there yet, above the mark; an adopted notepad gets no mark of birth."""
-    blocks = wanted.split("\n\n")[:-1]
+    """Our blocks, new or as they are now, above the mark; an adopted notepad gets no mark of birth."""
     merged = now
-    for block in blocks:
-        head = block.split("\n", 1)[0]
-        if head not in merged:
-            merged = _with_block(merged, block)
+    for block in blocks_of(wanted):
+        merged = with_block(merged, block)
+    mark = wanted.rstrip().rpartition("\n")[2]
     if not adopted and born_from(merged) is None:
-        merged = f"{merged}\n\n{wanted.rsplit(chr(10), 1)[-1]}".strip()
+        merged = f"{merged}\n\n{mark}".strip()
     return merged
-
-
-def _with_block(notepad: str, block: str) -> str:
-    """A block put at the end, but before the mark of birth, which stays the last line."""
-    if born_from(notepad) is None:
-        return f"{notepad.rstrip()}\n\n{block}".strip()
-    body, _, mark = notepad.rstrip().rpartition("\n")
-    return f"{body.rstrip()}\n\n{block}\n\n{mark}".strip()
 
 
 def _id(call: Call) -> str:

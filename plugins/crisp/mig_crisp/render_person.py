@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from mig import (
@@ -27,7 +27,7 @@ from mig_crisp.mapping import PLACEHOLDER, local_part
 from mig_crisp.marks import birth_line
 from mig_crisp.office import Office
 from mig_crisp.settings import CrispSettings
-from mig_crisp.text import clean
+from mig_crisp.text import MAX_KEY, clean, hashed
 
 REQUEST = (("crisp.requests", 1),)
 
@@ -58,7 +58,11 @@ def render_person(unit: Unit, look: Lookup, settings: CrispSettings, office: Off
             name="data",
             verb="people.data",
             effect=Effect.PUT,
-            body={"people_id": FromReceipt("profile"), "data": data},
+            body={
+                "people_id": FromReceipt("profile"),
+                "origin": FromReceipt("profile", value="origin", default="created"),
+                "data": data,
+            },
             carries=refs,
             cost=REQUEST,
         ),
@@ -113,12 +117,12 @@ def people_data(
     contacts: Sequence[Contact], look: Lookup, settings: CrispSettings, origin: str
 ) -> tuple[dict[str, Value], list[Loss]]:
     """What a profile has no field for: ids, second addresses, custom attributes; the oldest contact wins."""
-    data: dict[str, Value] = {}
-    for contact in reversed(contacts):
-        data |= contact.custom
     first, limit = contacts[0], settings.max_value
-    company, losses = _company_data(contacts, look, limit)
-    data |= company
+    data, losses = _company_data(contacts, look, limit)
+    for contact in reversed(contacts):
+        shadowed = [key for key, value in contact.custom.items() if data.get(key, value) != value]
+        losses += [Loss(f"custom.{key}", "archived", "another with the same key or e-mail wins") for key in shadowed]
+        data |= contact.custom
     ids = sorted(contact.ref.id for contact in contacts)
     emails = _values([contact.emails for contact in contacts])[1:]
     phones = _values([contact.phones for contact in contacts])[1:]
@@ -202,13 +206,16 @@ def _company(contacts: Sequence[Contact], look: Lookup) -> dict[str, Any]:
     return block
 
 
-def _company_data(contacts: Sequence[Contact], look: Lookup, limit: int) -> tuple[Mapping[str, Value], list[Loss]]:
+def _company_data(contacts: Sequence[Contact], look: Lookup, limit: int) -> tuple[dict[str, Value], list[Loss]]:
     """What the company block has no field for, under `company_...`."""
     company = _employer(contacts, look)
     if company is None:
         return {}, []
     custom, losses = flatten(company.custom, Keys(look, COMPANY, RESERVED_PEOPLE), limit)
-    data: dict[str, Value] = {f"company_{key}"[:64]: value for key, value in custom.items()}
+    data: dict[str, Value] = {}
+    for key, value in custom.items():
+        whole = f"company_{key}"
+        data[whole if len(whole) <= MAX_KEY else hashed(whole, whole)] = value
     if company.external_id:
         data["company_external_id"] = clean(company.external_id)[:limit]
     return data, losses

@@ -86,7 +86,7 @@ class ThreadRenderer:
         head = [self._birth(conversation, person), self._meta(conversation, person)]
         if self._is_hidden(rows) and self._settings.outbound_only == "note_from_user" and self._office.has_notes:
             head.append(self._opening(conversation, rows[0]))
-        tail = self._tail(conversation, any(_is_from_user(row) for row in (*head, *rows)))
+        tail = self._tail(conversation, [_print(row) for row in (*head, *rows) if _is_from_user(row)])
         return Rendered([*head, *rows, *notepad, *tail], self._declined, self._losses)
 
     # ---- messages and notes --------------------------------------------------------------------------------------
@@ -353,11 +353,13 @@ class ThreadRenderer:
         body = self._body(conversation.ref, 0, None, "chat", OPENING, {"type": "note", "from": "user"}, {})
         return self._say(conversation.ref, 0, {**body, "timestamp": _time(first)})
 
-    def _tail(self, conversation: Conversation, from_user: bool) -> list[Operation]:
+    def _tail(self, conversation: Conversation, from_user: list[int]) -> list[Operation]:
         """After the messages: an operator is mailed about unread ones after 3 minutes; the state is undone by them."""
         tail = []
         if from_user:
-            tail.append(self._put("read", conversation, {"from": "user", "origin": "chat"}, tail=True))
+            # Ours by their fingerprints: what the customer asks on Crisp meanwhile stays unread.
+            read = {"from": "user", "origin": "chat", "fingerprints": from_user}
+            tail.append(self._put("read", conversation, read, tail=True))
         operators = [
             self._office.operator(agent) for agent in map(self._look, conversation.agents) if isinstance(agent, Agent)
         ]
@@ -424,6 +426,12 @@ def _has_profile(person: Contact | None) -> bool:
 def _is_from_user(row: Operation) -> bool:
     message = row.body.get("message")
     return isinstance(message, dict) and message["from"] == "user"
+
+
+def _print(row: Operation) -> int:
+    message = row.body["message"]
+    assert isinstance(message, dict)
+    return int(message["fingerprint"])
 
 
 def _time(row: Operation) -> int:

@@ -61,7 +61,7 @@ class CrispTarget:
         self._settings = settings
         self._client = client
         self._office = office
-        self._people = People(client)
+        self._people = People(client, settings.max_notepad)
         self._threads = Threads(client)
         self._reader = Reader(client, settings.segment)
         self.capabilities = Capabilities(KEEPS, settings.read_lag_s, settings.request_life_s)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 import structlog
 
-from mig import Call, Origin, Receipt, Rejected
+from mig import Call, Origin, Receipt, Rejected, digest
 from mig_crisp.client import CrispClient
 from mig_crisp.written import digests, merged_data, merged_fields, merged_segments
 
@@ -18,6 +19,10 @@ _PUTS = {
     "conversation.inbox": "inbox",
     "conversation.state": "state",
 }
+_LOOKS = frozenset(("user.nickname", "user.avatar"))
+"""How an author is shown: a renamed agent is no reason to say years of messages again."""
+_NO_EDIT = frozenset(("not_allowed", "method_not_allowed", "invalid_method", "route_not_found"))
+"""Reasons by which the API says that this message cannot be edited at all (docs/api/crisp.md, section 4)."""
 
 
 class Threads:
@@ -29,8 +34,9 @@ class Threads:
 
     def __init__(self, client: CrispClient) -> None:
         self._client = client
-        self._openings: list[str] = []
-        """Sessions that begin with our opening note: whether the inbox shows them is not known."""
+        self._openings = 0
+        self._last_opening = ""
+        """A session that begins with our opening note: whether the inbox shows it is not known."""
 
     async def send(self, call: Call) -> Receipt:
         """One operation; `Rejected` and the rest come from the client."""
@@ -58,12 +64,20 @@ class Threads:
     async def revise(self, call: Call, old: Receipt) -> Receipt:
         """The same with another body; what somebody edited since is left as it is."""
         verb = call.op.verb
-        if verb == "conversation.message":
-            return await self._rewrite(str(call.body["session"]), _mapping(call.body["message"]))
-        if verb == "conversation.meta":
-            return await self._rename(str(call.body["session"]), _mapping(call.body["meta"]), old.written)
         if verb == "conversation.create":
             return old
+        session = str(call.body["session"])
+        if verb == "conversation.message":
+            return await self._rewrite(session, _mapping(call.body["message"]), old)
+        if verb == "conversation.meta":
+            return await self._rename(session, _mapping(call.body["meta"]), old.written)
+        if verb == "conversation.state" and await self._is_talked_in(session):
+            return msgspec.structs.replace(old, unchanged=True)  # the desk works in it: its state is theirs
+        if verb in ("conversation.routing", "conversation.inbox"):
+            found = _mapping(await self._client.get(f"/conversation/{session}"))
+            name = "assigned" if verb == "conversation.routing" else "inbox_id"
+            if name in old.written and digest(found.get(name)) != old.written[name]:
+                return msgspec.structs.replace(old, unchanged=True)  # somebody has assigned or moved it since
         return await self.send(call)
 
     async def undo(self, verb: str, old: Receipt) -> bool:
@@ -80,39 +94,56 @@ class Threads:
         """Look whether a conversation that begins with our opening note shows in the list."""
         if not self._openings:
             return []
-        wanted = self._openings[-1]
         rows = await self._client.get("/conversations/1", {"per_page": 50, "order_date_created": 1})
         shown = {row.get("session_id") for row in rows or [] if isinstance(row, dict)}
-        if wanted in shown or len(shown) >= 50:
+        if self._last_opening in shown or len(shown) >= 50:
             return []
         return [
-            f"{len(self._openings)} conversations without a customer's message may not show in the inbox; "
+            f"{self._openings} conversations without a customer's message may not show in the inbox; "
             "they can be found by their segment."
         ]
 
     async def _say(self, session: str, message: dict[str, Any]) -> Receipt:
         await self._client.write("POST", f"/conversation/{session}/message", message)
         if message["from"] == "user" and message["type"] == "note":
-            self._openings.append(session)
+            self._openings += 1
+            self._last_opening = session
         return _said(session, message)
 
-    async def _rewrite(self, session: str, message: dict[str, Any]) -> Receipt:
-        """Change a message's content; where the API edits no message of this channel, say it anew in its place.
+    async def _rewrite(self, session: str, message: dict[str, Any], old: Receipt) -> Receipt:
+        """Change a message where it stands; what the API cannot change there is said anew in its place.
 
         It asks first what stands there, so that it may be repeated after an unclear answer.
         """
+        receipt = _said(session, message)
+        changed = {name for name, value in receipt.written.items() if old.written.get(name, "") != value}
+        changed |= set(old.written) - set(receipt.written)
+        if old.written and not changed - _LOOKS:
+            return msgspec.structs.replace(receipt, unchanged=True)
         path = f"/conversation/{session}/message/{message['fingerprint']}"
         found = await self._client.get(path)
-        if isinstance(found, dict):
+        if isinstance(found, dict) and changed - _LOOKS <= {"content"}:
             if found.get("content") == message["content"]:
-                return _said(session, message)
+                return msgspec.structs.replace(receipt, unchanged=True)
             try:
                 await self._client.write("PATCH", path, {"content": message["content"]}, may_refuse=True)
-            except Rejected:
-                await self._remove(path)
+            except Rejected as error:
+                if error.field not in _NO_EDIT:
+                    raise  # the new text is refused: the old one stays
             else:
-                return _said(session, message)
+                return receipt
+        if isinstance(found, dict):
+            await self._remove(path)
         return await self._say(session, message)
+
+    async def _is_talked_in(self, session: str) -> bool:
+        """Whether somebody else has written in a conversation: a customer's new question must stay open."""
+        rows = await self._client.get(f"/conversation/{session}/messages") or []
+        return any(
+            row.get("type") != "event" and not _mapping(row.get("properties")).get("source_id")
+            for row in rows
+            if isinstance(row, dict)
+        )
 
     async def _rename(self, session: str, meta: dict[str, Any], ours: Mapping[str, str]) -> Receipt:
         found = _mapping(await self._client.get(f"/conversation/{session}/meta"))
@@ -125,7 +156,7 @@ class Threads:
             changes["segments"] = segments
         if changes:
             await self._client.write("PATCH", f"/conversation/{session}/meta", changes)
-        return Receipt({"id": session}, written=digests(meta))
+        return Receipt({"id": session}, unchanged=not changes, written=digests(meta))
 
     async def _remove(self, path: str) -> None:
         try:
@@ -136,7 +167,9 @@ class Threads:
 
 
 def _said(session: str, message: Mapping[str, Any]) -> Receipt:
-    return Receipt({"id": str(message["fingerprint"]), "session": session})
+    user = {f"user.{key}": value for key, value in _mapping(message.get("user")).items()}
+    plain = {key: value for key, value in message.items() if key != "user"}
+    return Receipt({"id": str(message["fingerprint"]), "session": session}, written=digests({**plain, **user}))
 
 
 def _mapping(value: object) -> dict[str, Any]:

@@ -9,16 +9,37 @@ from mig import digest
 
 
 def digests(fields: Mapping[str, Any]) -> dict[str, str]:
-    """A digest per field; of `data` per key, of `segments` per segment."""
+    """A digest per field; of `data` and `person` per key, of `segments` per segment."""
     found: dict[str, str] = {}
     for name, value in fields.items():
         if name == "data" and isinstance(value, Mapping):
             found |= {f"data.{key}": digest(item) for key, item in value.items()}
         elif name == "segments" and isinstance(value, list):
             found |= {f"segments.{item}": digest(item) for item in value}
+        elif name == "person" and isinstance(value, Mapping):
+            found |= {f"person.{key}": digest(item) for key, item in value.items()}
         else:
             found[name] = digest(value)
     return found
+
+
+def merged_person(
+    wanted: Mapping[str, Any], now: Mapping[str, Any], ours: Mapping[str, str], *, adopted: bool
+) -> dict[str, Any]:
+    """The person block to write: what others wrote stays; what we wrote and no longer want is cleared.
+
+    Of an adopted profile only what is empty there is filled in.
+    """
+    merged = {key: value for key, value in now.items() if value is not None}
+    for key, value in wanted.items():
+        written = ours.get(f"person.{key}")
+        edited = written is not None and merged.get(key) and digest(merged[key]) != written
+        theirs = written is None and merged.get(key) and adopted
+        if not edited and not theirs:
+            merged[key] = value
+    for key in [key for key in merged if key not in wanted and ours.get(f"person.{key}") == digest(merged[key])]:
+        merged[key] = "" if isinstance(merged[key], str) else []
+    return merged
 
 
 def merged_fields(wanted: Mapping[str, Any], now: Mapping[str, Any], ours: Mapping[str, str]) -> dict[str, Any]:

@@ -1,0 +1,42 @@
+"""A contact's notepad: blocks of notes, each under a line with its date, author and id, above the mark of birth."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+from mig_crisp.marks import born_from
+
+_HEAD = re.compile(r"^(?:\d{4}-\d\d-\d\dT\S+|undated) .* \((?P<id>[^()\s]+)\):$", re.MULTILINE)
+
+
+def blocks_of(notepad: str) -> list[str]:
+    """The notes in it, each with its head."""
+    body = _body(notepad)
+    return [body[start:end].rstrip() for start, end in _spans(body)]
+
+
+def with_block(notepad: str, block: str) -> str:
+    """The notepad with a note in it once: in the place of its older text, else at the end, before the mark."""
+    body, mark = _body(notepad), notepad.rstrip()[len(_body(notepad)) :].strip()
+    head = _HEAD.match(block)
+    name = head["id"] if head else ""
+    for start, end in _spans(body):
+        found = _HEAD.match(body[start:end])
+        if found and found["id"] == name:
+            body = f"{body[:start]}{block}\n\n{body[end:]}"
+            break
+    else:
+        body = f"{body.rstrip()}\n\n{block}"
+    return f"{body.rstrip()}\n\n{mark}".strip()
+
+
+def _spans(body: str) -> list[tuple[int, int]]:
+    starts = [match.start() for match in _HEAD.finditer(body)]
+    return list(pairwise([*starts, len(body)]))
+
+
+def _body(notepad: str) -> str:
+    """Everything but the mark of birth."""
+    text = notepad.rstrip()
+    return text.rpartition("\n")[0].rstrip() if born_from(text) is not None else text
