@@ -38,7 +38,10 @@ class Level(Struct):
     closed_until: float = 0.0
     due: float = 0.0
     """GCRA: the theoretical arrival time of the next request."""
-    refusals: int = 0
+    spent: int = 0
+    """By this process."""
+    opening: int | None = None
+    """What was spent before the first unit."""
 
     @property
     def ours(self) -> float:
@@ -91,19 +94,18 @@ class Budgets:
             Paused: A daily bucket is used up.
         """
         reservation = _current.get()
-        daily = [self._turn(self.levels[name]) for name in names if name in self.levels]
-        daily = [level for level in daily if level.bucket.daily]
+        known = [self.levels[name] for name in names if name in self.levels]
+        daily = [self._turn(level) for level in known if level.bucket.daily]
         for level in daily:
             self._check_daily(level, count, reservation)
         for level in daily:  # all or none
             self._spend_daily(level, count, reservation)
-        while (wait := self._take([self.levels[name] for name in names if name in self.levels], count)) > 0:
+        while (wait := self._take(known, count)) > 0:
             await self._clock.sleep(wait)
 
     def close(self, name: str, seconds: float) -> None:
         """The platform refused: nothing leaves from this bucket for so many seconds."""
         level = self.levels[name]
-        level.refusals += 1
         level.closed_until = max(level.closed_until, self._clock.monotonic() + seconds)
 
     @contextmanager
@@ -118,8 +120,10 @@ class Budgets:
         daily = {name: n for name, n in cost.items() if name in self.levels and self.levels[name].bucket.daily}
         for name, n in daily.items():
             level = self._turn(self.levels[name])
-            # What opening a run costs does not make a purse less than full.
-            starts_alone = n > level.ours and level.used * 2 <= level.ours and level.reserved == 0
+            if level.opening is None:
+                level.opening = level.spent
+            # A purse is full when only what opening a run costs is missing.
+            starts_alone = n > level.ours - level.opening and level.used * 2 <= level.ours and level.reserved == 0
             if n > self.left(name) and not starts_alone:
                 raise self._used_up(level)
         reservation = Reservation(daily)
@@ -171,6 +175,7 @@ class Budgets:
 
     def _count(self, level: Level, count: int) -> None:
         level.used += count
+        level.spent += count
         key = (level.bucket.name, level.window)
         self._unsaved[key] = self._unsaved.get(key, 0) + count
 

@@ -129,6 +129,8 @@ class Http:
             answer = await self._read(method, url, query, content, headers)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise Unreachable(f"{self._origin} cannot be reached ({type(error).__name__})") from error
+        except httpx.InvalidURL as error:
+            raise Refused(f"the address of a {method} is none", "A link in an answer is broken; report it.") from error
         except httpx.HTTPError as error:
             raise Unclear(f"no answer to {method} {_shape(path)} ({type(error).__name__})") from error
         failpoint("request.answered")

@@ -43,7 +43,8 @@ class Registry:
         hook.mig_sources(register=lambda spec: self._add(self.sources, spec, "source"))
         hook.mig_targets(register=lambda spec: self._add(self.targets, spec, "target"))
         hook.mig_sandboxes(register=lambda spec: self._add(self.sandboxes, spec, "sandbox"))
-        hook.mig_mappers(register=self._mappers.append)
+        for implementation in hook.mig_mappers.get_hookimpls():  # in the order they were loaded, for the chain
+            implementation.function(register=self._mappers.append)
 
     def _register(self, plugin: object) -> None:
         try:
@@ -79,6 +80,7 @@ class Registry:
     def chain(self, source: str, target: str, settings: object) -> list[Mapper]:
         """The mappers for a pair, the one with the highest `front` first; among equals the one loaded last."""
         fitting = [spec for spec in self._mappers if spec.source in (None, source) and spec.target in (None, target)]
+        fitting.reverse()
         return [spec.mapper(settings) for spec in sorted(fitting, key=lambda spec: -spec.front)]
 
     def names(self) -> list[tuple[str, str]]:

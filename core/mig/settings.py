@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -224,7 +225,9 @@ def _convert(values: Mapping[str, Any], kind: type[S], section: str, prefix: str
                 f"{section}: the setting {missing} is missing",
                 f"Set {prefix}{missing.upper()} in the environment, or {missing} in mig.toml.",
             ) from error
-        raise Usage(f"{section}: {error}", "docs/configure.md lists every setting with its type.") from error
+        # msgspec quotes what it was given, which may be a key in the wrong place.
+        what = re.sub(r"'[^']*'", "...", str(error))
+        raise Usage(f"{section}: {what}", "docs/settings.md lists every setting with its type.") from None
 
 
 def _from_text(kind: type, value: Any) -> Any:

@@ -74,7 +74,8 @@ def test_an_undeclared_attribute_takes_no_key_of_a_declared_one(
     if name in {one.name for one in declared}:
         return
     keys = keys_of(*declared)
-    key = keys.of(name)
+    data, _ = flatten({name: 1}, keys, LIMIT)
+    (key,) = data
     assert KEY.fullmatch(key)
     assert key not in {keys.of(one.name) for one in declared}
     assert not is_reserved(key, RESERVED_CONVERSATION)
@@ -106,12 +107,14 @@ def test_the_order_of_definitions_changes_no_key(declared: list[mig.AttributeDef
 )
 def test_keys_are_as_the_page_says(declared: Mapping[str, str], keys: Mapping[str, str]) -> None:
     made = keys_of(*(definition(name, label) for name, label in declared.items()))
-    assert {name: made.of(name) for name in keys} == dict(keys)
+    data, _ = flatten(dict.fromkeys(keys, 1), made, LIMIT)
+    assert data == dict.fromkeys(keys.values(), 1)
 
 
 def test_a_key_made_unlike_every_other_is_unlike_one_made_to_look_like_it() -> None:
     made = keys_of(definition("a", "tier"), definition("b", "tier"), definition("c", f"tier {short_hash('a')}"))
-    assert len({made.of(name) for name in "abc"}) == 3
+    data, _ = flatten({"a": 1, "b": 2, "c": 3}, made, LIMIT)
+    assert sorted(data.values()) == [1, 2, 3]
 
 
 def test_definitions_of_another_kind_do_not_count() -> None:
@@ -271,9 +274,24 @@ def test_a_masked_value_is_never_written_and_its_loss_is_told(masked: Any) -> No
     assert ("custom.a", "dropped") in {(loss.field, loss.outcome) for loss in losses}
 
 
+def test_a_mask_among_other_values_is_not_written_either() -> None:
+    data, losses = flatten({"a": ["open", "****"]}, keys_of(), LIMIT)
+    assert "****" not in str(data)
+    assert "dropped" in {loss.outcome for loss in losses}
+
+
 @pytest.mark.parametrize(
     ("value", "masked"),
-    [("****", True), ("**********", True), ("***", False), ("", False), ("****x", False), ("* * *", False)],
+    [
+        ("****", True),
+        ("**********", True),
+        ("***", False),
+        ("", False),
+        ("****x", True),
+        ("x****", False),
+        ("**** see the footnote", False),
+        ("* * *", False),
+    ],
 )
 def test_what_a_mask_is(value: str, masked: bool) -> None:
     assert is_masked(value) is masked

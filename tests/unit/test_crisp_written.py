@@ -108,6 +108,15 @@ def test_fields_after_a_revision_one_by_one(story: Story) -> None:
             assert changes.get(name) == value
 
 
+def test_what_is_the_same_as_last_time_is_not_said_again_where_somebody_emptied_it() -> None:
+    assert merged_fields({"phone": "1"}, {"phone": None}, digests({"phone": "1"})) == {}
+    assert merged_fields({"phone": "2"}, {"phone": None}, digests({"phone": "1"})) == {"phone": "2"}
+
+
+def test_maps_and_lists_are_not_fields() -> None:
+    assert merged_fields({"data": {"a": 1}, "segments": ["a"], "nickname": "x"}, {}, {}) == {"nickname": "x"}
+
+
 # ---- the person block ------------------------------------------------------------------------------------------------
 
 
@@ -133,18 +142,6 @@ def test_of_an_adopted_person_only_what_is_empty_is_filled_in(theirs: dict[str, 
     now = {key: f"{value}" for key, value in theirs.items()}
     assert merged_person(wanted, now, {}, adopted=True) == {**wanted, **now}
     assert merged_person(wanted, dict.fromkeys(now, ""), {}, adopted=True) == {**dict.fromkeys(now, ""), **wanted}
-
-
-# ---- single fields, in the end ---------------------------------------------------------------------------------------
-
-
-def test_what_is_the_same_as_last_time_is_not_said_again_where_somebody_emptied_it() -> None:
-    assert merged_fields({"phone": "1"}, {"phone": None}, digests({"phone": "1"})) == {}
-    assert merged_fields({"phone": "2"}, {"phone": None}, digests({"phone": "1"})) == {"phone": "2"}
-
-
-def test_maps_and_lists_are_not_fields() -> None:
-    assert merged_fields({"data": {"a": 1}, "segments": ["a"], "nickname": "x"}, {}, {}) == {"nickname": "x"}
 
 
 # ---- digests of what was written -------------------------------------------------------------------------------------

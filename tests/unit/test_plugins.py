@@ -59,25 +59,27 @@ def mapper(name: str, source: str | None = None, target: str | None = None, fron
     return mig.MapperSpec(source, target, lambda settings: Named(f"{name}{settings or ''}"), front)
 
 
-def chain(specs: list[mig.MapperSpec], source: str = "a", target: str = "b", settings: object = None) -> list[str]:
-    registry = Registry([offering(mappers=specs)], entry_points=False)
+def chain(*plugins: list[mig.MapperSpec], source: str = "a", target: str = "b", settings: object = None) -> list[str]:
+    """The names in the chain of a pair, where plugins with these mappers were loaded one after another."""
+    registry = Registry([offering(mappers=specs) for specs in plugins], entry_points=False)
     return [found.name for found in registry.chain(source, target, settings) if isinstance(found, Named)]
 
 
-# ---- the chain ------------------------------------------------------------------------------------------------------
+# ---- the chain -------------------------------------------------------------------------------------------------------
 
 
-def test_the_highest_front_is_asked_first_and_among_equals_the_one_registered_last() -> None:
-    specs = [mapper("default"), mapper("pair", front=5), mapper("mine"), mapper("back", front=-1)]
-    assert chain(specs) == ["pair", "mine", "default", "back"]
+def test_the_highest_front_is_asked_first_and_among_equals_the_one_loaded_last() -> None:
+    installed, file = [mapper("default"), mapper("back", front=-1)], [mapper("mine"), mapper("pair", front=5)]
+    assert chain(installed, file) == ["pair", "mine", "default", "back"]
+    assert chain(file, installed) == ["pair", "default", "mine", "back"]
 
 
 def test_a_mapper_stands_only_in_the_chains_of_its_pair() -> None:
-    specs = [mapper("any"), mapper("from a", source="a"), mapper("to b", target="b"), mapper("a to b", "a", "b")]
-    assert chain(specs, "a", "b") == ["a to b", "to b", "from a", "any"]
-    assert chain(specs, "a", "x") == ["from a", "any"]
-    assert chain(specs, "x", "b") == ["to b", "any"]
-    assert chain(specs, "x", "y") == ["any"]
+    plugins = [[mapper("any")], [mapper("from a", "a")], [mapper("to b", target="b")], [mapper("a to b", "a", "b")]]
+    assert chain(*plugins) == ["a to b", "to b", "from a", "any"]
+    assert chain(*plugins, target="x") == ["from a", "any"]
+    assert chain(*plugins, source="x") == ["to b", "any"]
+    assert chain(*plugins, source="x", target="y") == ["any"]
 
 
 def test_a_mapper_is_made_from_the_targets_settings() -> None:
@@ -86,9 +88,9 @@ def test_a_mapper_is_made_from_the_targets_settings() -> None:
 
 @given(st.lists(st.integers(-2, 2), max_size=8))
 def test_every_mapper_stands_in_the_chain_once_by_its_front(fronts: list[int]) -> None:
-    specs = [mapper(str(n), front=front) for n, front in enumerate(fronts)]
+    plugins = [[mapper(str(n), front=front)] for n, front in enumerate(fronts)]
     expected = sorted(range(len(fronts)), key=lambda n: (-fronts[n], -n))
-    assert chain(specs) == [str(n) for n in expected]
+    assert chain(*plugins) == [str(n) for n in expected]
 
 
 def test_a_file_stands_before_what_is_installed(tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ from typing import Any
 import click
 
 from mig.cli.common import Common, common_options, needs_pair, read_common, say_error
-from mig.cli.show import Watcher, as_object, refused_object, say_object, summary
+from mig.cli.show import Watcher, as_object, ended_object, say_object, summary
 from mig.clock import SystemClock
-from mig.errors import MigError, Usage
+from mig.errors import MigError, Paused, Usage
 from mig.plugins import Registry
 from mig.settings import platform_settings
 
@@ -34,7 +34,11 @@ def run(registry: Registry, /, shares: tuple[str, ...], remap: bool, **options: 
         code = run_once(common, shares=_shares(shares), remap=remap)
     except MigError as error:
         if as_json:
-            say_object(refused_object(error))
+            say_object(ended_object("paused" if isinstance(error, Paused) else "refused", error))
+        raise
+    except Exception:
+        if as_json:
+            say_object(ended_object("broken", MigError("a fault of mig itself", "Its place stands on stderr.")))
         raise
     sys.exit(code)
 

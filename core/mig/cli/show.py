@@ -47,6 +47,7 @@ class Watcher:
         self._budgets: Budgets | None = None
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        self._since = 0.0
 
     def watch(self, budgets: Budgets) -> None:
         """From now on budgets are shown too."""
@@ -76,14 +77,19 @@ class Watcher:
 
     def _lines(self, seconds: float) -> str:
         progress = self._progress
-        rows = [f"{name} {count:,}" for name, count in progress.rows.items()]
+        rows = [f"{name} {count:,}" for name, count in list(progress.rows.items())]
         lines = ["read      " + ("  ".join(rows) or "...")]
         if progress.stage == "deliver":
-            rate = progress.operations / seconds if seconds else 0
-            done, total = progress.units, max(progress.units_total, progress.units)
-            eta = (total - done) * seconds / done if done else 0
-            lines.append(f"deliver   {done:,} of {total:,} units  {rate:,.0f} requests/s  about {eta:,.0f} s left")
-        for name, level in (self._budgets.levels if self._budgets else {}).items():
+            self._since = self._since or seconds
+            spent = seconds - self._since
+            rate = progress.operations / spent if spent else 0
+            for kind, total in list(progress.totals.items()):
+                done = min(progress.done[kind], total)
+                lines.append(f"deliver   {kind}  {done:,} of {total:,}")
+            done, total = sum(progress.done.values()), sum(progress.totals.values())
+            eta = max(total - done, 0) * spent / done if done else 0
+            lines.append(f"          {rate:,.0f} requests/s, about {eta:,.0f} s left")
+        for name, level in list((self._budgets.levels if self._budgets else {}).items()):
             kept = f"{level.used:,} of {int(level.ours):,} today" if level.bucket.daily else f"{level.used:,} spent"
             lines.append(f"budget    {name}  share {level.share:g}  {kept}")
         return "\n".join(lines)
@@ -112,12 +118,12 @@ def as_object(report: Report) -> dict[str, Any]:
     return found
 
 
-def refused_object(error: MigError) -> dict[str, Any]:
-    """The JSON object of a run that never began."""
+def ended_object(status: str, error: MigError) -> dict[str, Any]:
+    """The JSON object of a run that ended before it could count anything."""
     return {
         "schema": 1,
         "run_id": None,
-        "status": "refused",
+        "status": status,
         "kinds": {},
         "requests": {"source": 0, "target": 0},
         "seconds": 0.0,
@@ -165,6 +171,8 @@ def _attention(report: Report) -> None:
         click.echo(f"  {report.warnings} records were read with a warning (kept in the journal)")
     if report.orphans:
         click.echo(f"  up to {report.orphans} empty, invisible leftovers of unclear births (mig status lists them)")
+    if report.new_migration and report.others:
+        click.echo(f"  this pair is a new migration; the journal holds {report.others} more, which were not touched")
     for notice in report.notices:
         click.echo(f"  {notice}")
 

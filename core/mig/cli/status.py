@@ -41,7 +41,7 @@ def status(registry: Registry, /, **options: Any) -> None:
                 if last
                 else None,
                 "kinds": {name: msgspec.to_builtins(count) for name, count in kinds.items()},
-                "waiting_units": counts.dirty_units(connection, row.id),
+                "waiting_units": sum(counts.dirty_units(connection, row.id).values()),
                 "in_doubt": counts.doubtful(connection, row.id),
                 "possible_orphans": [{"unit": u, "count": n} for u, n in counts.orphans(connection, row.id)],
                 "failures": [
@@ -57,12 +57,17 @@ def status(registry: Registry, /, **options: Any) -> None:
 
 
 def choose(rows: list[Any], source: str, target: str) -> Any:
-    """The migration meant: by its platforms, or the only one.
+    """The migration meant: by its platforms (or `platform:id`, as listed), or the only one.
 
     Raises:
         Usage: None fits, or several do.
     """
-    fitting = [row for row in rows if source in ("", row.source) and target in ("", row.target)]
+    fitting = [
+        row
+        for row in rows
+        if source in ("", row.source, f"{row.source}:{row.organisation}")
+        and target in ("", row.target, f"{row.target}:{row.workspace}")
+    ]
     if len(fitting) == 1:
         return fitting[0]
     if not fitting:

@@ -39,8 +39,9 @@ class Progress(Struct):
     stage: str = "extract"
     rows: Counter[str] = field(default_factory=Counter)
     """Per resource: rows read."""
-    units: int = 0
-    units_total: int = 0
+    totals: dict[str, int] = field(default_factory=dict)
+    """Units to deliver, by kind."""
+    done: Counter[str] = field(default_factory=Counter)
     operations: int = 0
 
 
@@ -210,10 +211,10 @@ class _Engine:
 
     async def _pass(self, phase: int) -> bool:
         """Deliver once through. Returns: whether operations of later phases wait."""
-        total = await self._run.journal.read(lambda c: counts.dirty_units(c, self._mig))
-        if not total:
+        totals = await self._run.journal.read(lambda c: counts.dirty_units(c, self._mig))
+        if not totals:
             return False
-        self._run.progress.units, self._run.progress.units_total = 0, total
+        self._run.progress.totals, self._run.progress.done = totals, Counter()
         if phase == 0:
             await self._target.prepare()
         queue: asyncio.Queue[UnitKey | None] = asyncio.Queue(self._run.engine.lanes * 2)
@@ -249,7 +250,7 @@ class _Engine:
                 self._ended = self._ended or error
                 self._deliverer.stop()
                 continue
-            self._run.progress.units += 1
+            self._run.progress.done[key.partition(":")[0]] += 1
             self._run.progress.operations = sum(self._deliverer.sent.values())
 
     async def _watch(self) -> None:

@@ -49,9 +49,7 @@ def kinds(connection: Connection, mig: int, run_number: int) -> dict[str, KindCo
 
 def attributes(connection: Connection, mig: int, run_number: int) -> dict[str, KindCount]:
     """The counts of attribute definitions, by the kind they define."""
-    of = func.substr(record.c.id, 1, func.instr(record.c.id, ".") - 1)
-    if connection.dialect.name == "postgresql":
-        of = func.split_part(record.c.id, ".", 1)
+    of = _before(connection, record.c.id, ".")
     return {
         kind: _total(rows)
         for kind, rows in _grouped(connection, mig, run_number, of, record.c.kind == "attribute").items()
@@ -114,11 +112,20 @@ def warnings(connection: Connection, mig: int) -> int:
     )
 
 
-def dirty_units(connection: Connection, mig: int) -> int:
-    """Units that wait to be delivered."""
-    return int(
-        connection.execute(select(func.count()).where(unit.c.migration == mig, unit.c.dirty.is_(True))).scalar_one()
+def dirty_units(connection: Connection, mig: int) -> dict[str, int]:
+    """Units that wait to be delivered, by kind."""
+    kind = _before(connection, unit.c.key, ":").label("kind")
+    rows = connection.execute(
+        select(kind, func.count()).where(unit.c.migration == mig, unit.c.dirty.is_(True)).group_by("kind")
     )
+    return {row[0]: int(row[1]) for row in rows}
+
+
+def _before(connection: Connection, column: Any, mark: str) -> Any:
+    """The part of a text before a mark."""
+    if connection.dialect.name == "postgresql":
+        return func.split_part(column, mark, 1)
+    return func.substr(column, 1, func.instr(column, mark) - 1)
 
 
 def begin_run(connection: Connection, mig: int, *, now: str, host: str, pid: int) -> int:

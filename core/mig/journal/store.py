@@ -62,6 +62,10 @@ class Journal:
             parsed = make_url(url)
         except ArgumentError as error:
             raise Usage("--state is not a database URL", "Example: sqlite:///mig.db") from error
+        if parsed.password:
+            raise Usage(
+                "--state holds a password, which everybody on this machine can read", "Use PGPASSWORD, or a passfile."
+            )
         file = _sqlite_file(parsed.get_backend_name(), parsed.database)
         if file is not None:
             _look_first(file)
@@ -70,6 +74,7 @@ class Journal:
             in_memory = parsed.get_backend_name() == "sqlite" and file is None
             engine = create_engine(
                 parsed,
+                hide_parameters=True,  # they are bodies
                 **({"poolclass": StaticPool, "connect_args": {"check_same_thread": False}} if in_memory else {}),
             )
             if engine.dialect.name == "sqlite":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Any
 
 from mig import ATTRIBUTE, AttributeDefinition, Kind, Lookup, Loss
@@ -54,15 +54,22 @@ class Keys:
         wanted = {name: slug(label) or own_slug(name) for name, label in labels.items()}
         count = Counter(wanted.values())
         self._reserved = reserved
-        self._keys = {
-            name: hashed(key, name) if count[key] > 1 or self._taken(key) else key for name, key in wanted.items()
-        }
+        self._keys = {name: key for name, key in wanted.items() if count[key] == 1 and not self._taken(key)}
+        taken = set(wanted.values())
+        for name in sorted(set(wanted) - set(self._keys)):
+            self._keys[name] = unlike(wanted[name], name, taken)
+            taken.add(self._keys[name])
         self._owner = {key: name for name, key in self._keys.items()}
 
     def of(self, name: str, path: tuple[str, ...] = ()) -> str:
         """The key an attribute, or a value nested in it, wants."""
         key = self._keys.get(name) or own_slug(name)
         return "_".join((key, *map(own_slug, path)))
+
+    @property
+    def declared(self) -> Iterable[str]:
+        """The keys of declared attributes."""
+        return self._owner
 
     def is_free(self, key: str, name: str) -> bool:
         """Whether this attribute may have a key: not too long, reserved, or declared for another."""
@@ -98,24 +105,24 @@ def flatten(custom: Mapping[str, Any], keys: Keys, limit: int) -> tuple[dict[str
             losses.append(Loss(field, "archived", f"longer than {limit} characters"))
             continue
         if count[key] > 1 or not keys.is_free(key, name):
-            key = _unlike(key, ".".join((name, *path)), data, count)
+            key = unlike(key, ".".join((name, *path)), {*data, *count, *keys.declared})
         data[key] = value
         if isinstance(value, str) and not isinstance(custom[name], str):
             losses.append(Loss(field, "changed", "written as text"))
     return data, losses
 
 
-def _unlike(key: str, name: str, data: Mapping[str, Value], count: Mapping[str, int]) -> str:
+def unlike(key: str, name: str, taken: Container[str]) -> str:
     """A key made of a name's hash that no other attribute has or wants."""
     found, again = hashed(key, name), name
-    while found in data or found in count:
+    while found in taken:
         again += "/2"
         found = hashed(key, again)
     return found
 
 
 def is_masked(value: str) -> bool:
-    """Whether a value, or each of a list, is the source's mask of a sensitive one, a few last characters or none left."""
+    """Whether a value, or each of a list, is the source's mask of a sensitive one; a few last characters may show."""
     return all(_MASK.fullmatch(part) for part in value.split(", "))
 
 

@@ -85,7 +85,7 @@ class CrispMapper:
         # A profile needs a nickname (docs/api/crisp.md, section 6).
         name = "" if is_masked(contact.name) else clean(contact.name).strip()
         name = name or (local_part(emails[0].value) if emails else contact.ref.id)
-        mapped = msgspec.structs.replace(contact, emails=emails, custom=custom, tags=tags, name=name)
+        mapped = msgspec.structs.replace(contact, emails=emails, phones=phones, custom=custom, tags=tags, name=name)
         return Decision(Fate.LOAD, mapped, losses=(*losses, *more, *unknown))
 
     def _company(self, company: Company, look: Lookup) -> Decision:

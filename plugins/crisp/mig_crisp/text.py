@@ -86,7 +86,7 @@ def _belongs(text: str, place: int) -> bool:
     if not _is_half_flag(char):
         return False
     start = place
-    while start > 0 and place - start < _LONGEST and _is_half_flag(text[start - 1]):
+    while start > 0 and _is_half_flag(text[start - 1]):
         start -= 1
     return (place - start) % 2 == 1
 
