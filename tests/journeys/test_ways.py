@@ -15,7 +15,7 @@ from processes import Mig, end_state
 
 @pytest.fixture(scope="module")
 def source() -> Iterator[Sandbox]:
-    with serving("kustomer", "--generate", "60", "--seed", "11") as made:
+    with serving("kustomer", "--generate", "30", "--seed", "11") as made:
         yield made
 
 

@@ -164,7 +164,15 @@ async def test_the_key_never_leaves_for_another_host(link: str, base: str) -> No
     }
 
 
-@pytest.mark.parametrize("link", ["//elsewhere.example/x", "https://elsewhere.example/v1", "http://desk.example/v1/x"])
+@pytest.mark.parametrize(
+    "link",
+    [
+        "//elsewhere.example/x",
+        "https://elsewhere.example/v1",
+        "http://desk.example/v1/x",
+        "https://user:password@desk.example/v1/x",
+    ],
+)
 async def test_a_link_to_another_host_is_refused(link: str) -> None:
     async with client(Desk()) as (http, _):
         with pytest.raises(Refused):

@@ -178,7 +178,7 @@ async def test_a_run_that_is_asked_to_end_does_not_wait_for_what_certainly_did_n
 
 @pytest.mark.parametrize("fate", ["lost", "dropped", "late"])
 async def test_a_run_that_is_asked_to_end_settles_what_is_in_doubt(fate: str) -> None:
-    target, runner = world(fate)
+    target, runner = world(fate, asked=["refused", "unreachable"])
     outcome = await runner.once(step(operation(Effect.CREATE)), stopping=True)
     assert (outcome.state, target.effects()) == ("done", ["hello"])
 

@@ -375,8 +375,10 @@ def _claim(step: Step, more: int = 0) -> Claim:
 def _cost(steps: Sequence[Step]) -> dict[str, int]:
     cost: Counter[str] = Counter()
     for step in steps:
+        # A revision reads, writes, and at worst writes again; what is in doubt is asked about.
+        times = 3 if step.action == "revise" else 2 if step.doubtful else 1
         for name, count in step.op.cost:
-            cost[name] += count
+            cost[name] += count * times
     return dict(cost)
 
 

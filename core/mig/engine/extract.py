@@ -172,6 +172,8 @@ class Extractor:
         try:
             parsed = self._source.parse(raw)
             staged = [self._place(raw, record, parsed) for record in parsed.records]
+            if not is_new:
+                page.refs[raw.resource, raw.id] = [item.ref for item in staged]
         except RecordError as error:
             staged = [self._failed(raw, f"{error.field}: {error.message}. {error.hint}".strip(": "))]
         except Exception as error:  # a plugin's fault costs a record, never the run
@@ -180,8 +182,6 @@ class Extractor:
                 self._failed(raw, f"it cannot be parsed ({type(error).__name__}): a fault of the source's plugin")
             ]
         page.staged += staged
-        if not is_new:
-            page.refs[raw.resource, raw.id] = [item.ref for item in staged]
 
     def _place(self, raw: Raw, record: Record, parsed: Parsed) -> Staged:
         place = self._target.place(record)

@@ -10,7 +10,7 @@ from msgspec import Struct
 from sqlalchemy import Connection, Table, and_, bindparam, case, delete, exists, insert, literal, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from mig.journal.schema import checkpoint, identity, migration, need, raw, record, unit
+from mig.journal.schema import checkpoint, identity, migration, need, operation, raw, record, unit
 from mig.model import AGENT, ATTRIBUTE, QUEUE, TAG, TEAM, Ref
 from mig.platforms import Partition, Raw
 
@@ -148,8 +148,9 @@ def stage_records(connection: Connection, mig: int, staged: Sequence[Staged]) ->
                     ranks.append({"k": old.unit, "r": item.rank, "n": item.newest})
             if not stays:
                 uprooted.append(item.ref)
-            elif old.unit and item.parent is None:
-                _rename(connection, mig, old.unit, item, old.same_as)
+            elif old.unit and item.parent is None and _rename(connection, mig, old.unit, item, old.same_as):
+                row |= {"unit": None, "ord": None}
+                uprooted.append(item.ref)
         else:
             changed.append(item.ref)
         if item.failure:
@@ -320,8 +321,12 @@ def _existing(connection: Connection, mig: int, refs: Sequence[Ref]) -> dict[Ref
     return found
 
 
-def _rename(connection: Connection, mig: int, key: str, item: Staged, before: str) -> None:
-    """A root keeps its unit when its names change: the new ones lead to it, those nobody in it has any more do not."""
+def _rename(connection: Connection, mig: int, key: str, item: Staged, before: str) -> bool:
+    """A root keeps its unit when its names change: the new ones lead to it, those nobody in it has any more do not.
+
+    Returns:
+        Whether it joins another unit instead: one that has its new name already, while nothing was sent for its own.
+    """
     gone = set(before.split("\n")) - set(item.same_as) - {""}
     fresh = set(item.same_as) - set(before.split("\n"))
     if gone:
@@ -339,7 +344,11 @@ def _rename(connection: Connection, mig: int, key: str, item: Staged, before: st
             select(identity.c.key).where(identity.c.migration == mig, identity.c.key.in_(sorted(fresh)))
         ).scalars()
     )
+    sent = select(operation.c.name).where(operation.c.migration == mig, operation.c.unit == key).limit(1)
+    if known and connection.execute(sent).first() is None:
+        return True
     upsert(connection, identity, [{"migration": mig, "key": n, "unit": key} for n in sorted(fresh - known)], ("unit",))
+    return False
 
 
 def _uproot(connection: Connection, mig: int, refs: Sequence[Ref]) -> None:
