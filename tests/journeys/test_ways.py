@@ -164,7 +164,7 @@ def test_a_quota_nobody_knew_of_pauses_and_is_resumed(source: Sandbox, tmp_path:
     with serving("crisp", "--limits", "plan=plus,quota=200,scale=28800") as target:  # a day lasts three seconds
         mig = Mig(tmp_path, source, target)
         mig.environment |= {"CRISP_CONVERSATIONS_PER_MINUTE": "0", "CRISP_DAILY_QUOTA": "0"}
-        codes = []
+        codes, out = [], ""
         for _ in range(40):
             process = mig.start("run", "--source", "kustomer", "--target", "crisp", "--json")
             out, err = process.communicate(timeout=120)
