@@ -16,7 +16,7 @@ class Bucket(Struct, frozen=True):
     """One limit of a platform, as data."""
 
     name: str
-    """Named for the platform too, "crisp.requests": one run spends from two platforms."""
+    """Named for the platform too, "acme.requests": one run spends from two platforms."""
     amount: int
     """How many per `per_s`."""
     per_s: float

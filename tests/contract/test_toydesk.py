@@ -5,7 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import mig as mig_api
 from desk_process import serving
+from mig.plugins import Registry, load_files
+from mig.settings import Secret
+from mig.testing.conformance import Records
+from mig_crisp.settings import CrispSettings
 from processes import Mig
 
 TOY = Path(__file__).parents[2] / "docs" / "examples" / "toydesk.py"
@@ -17,6 +22,21 @@ LINES = [
     {"kind": "message", "id": "m3", "of": "t1", "at": "this is no time", "text": "broken"},
     {"kind": "message", "id": "m4", "of": "t9", "at": "2025-01-02T03:04:05+00:00", "text": "nowhere"},
 ]
+
+
+def test_the_first_lines_of_the_tutorial_run(tmp_path: Path) -> None:
+    tutorial = (TOY.parents[1] / "write-a-plugin.md").read_text("utf-8")
+    code = tutorial.partition("```python\n")[2].partition("```")[0]
+    (tmp_path / "no_spam_tags.py").write_text(code)
+    registry = Registry(load_files([tmp_path / "no_spam_tags.py"]))
+    settings = CrispSettings(identifier="i", key=Secret("k"), website_id="w")
+    first, *_ = registry.chain("kustomer", "crisp", settings)
+    spam, other = (mig_api.Tag(ref=mig_api.Ref(mig_api.TAG, name), name=name) for name in ("spam", "vip"))
+    look = Records([])
+    decision = first.map(spam, look)
+    assert decision is not None
+    assert decision.fate is mig_api.Fate.SKIP
+    assert first.map(other, look) is None
 
 
 def lines(folder: Path) -> Path:
