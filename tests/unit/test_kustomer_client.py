@@ -1,6 +1,6 @@
 """How the Kustomer client spends, waits, tries again and gives up."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,6 +12,7 @@ from mig import Access, Budgets, Paused, Refused, Unreadable
 from mig.settings import Secret
 from mig_kustomer.client import ALL, SEARCH, Client, Unserved
 from mig_kustomer.settings import KustomerSettings
+from mig_kustomer.wire import Leaf
 
 BEGIN = datetime(2026, 9, 1, tzinfo=UTC)
 EMPTY: dict[str, Any] = {"data": [], "links": {"next": None}}
@@ -51,7 +52,7 @@ class Scripted:
 
 
 @asynccontextmanager
-async def client(script: Any, **more: Any) -> Any:
+async def client(script: Callable[[httpx.Request], httpx.Response], **more: Any) -> AsyncIterator[Any]:
     clock = FakeClock()
     access = Access(clock, Budgets(clock), httpx.MockTransport(script))
     chosen = KustomerSettings(url="https://desk.example", api_key=Secret("key"), **more)
@@ -60,7 +61,7 @@ async def client(script: Any, **more: Any) -> Any:
         yield one
 
 
-async def test_the_key_travels_in_the_header():
+async def test_the_key_travels_in_the_header() -> None:
     script = Scripted(200)
     async with client(script) as one:
         await one.get("/v1/tags", {"page": 1})
@@ -68,19 +69,19 @@ async def test_the_key_travels_in_the_header():
     assert str(script.asked[0].url) == "https://desk.example/v1/tags?page=1"
 
 
-async def test_a_search_counts_in_both_budgets():
+async def test_a_search_counts_in_both_budgets() -> None:
     async with client(Scripted(200)) as one:
         await one.get("/v1/tags")
         await one.search({}, 1, 5)
         assert (one.budgets.levels[ALL].used, one.budgets.levels[SEARCH].used) == (2, 1)
 
 
-async def test_half_of_the_plan_is_left_to_the_desk():
+async def test_half_of_the_plan_is_left_to_the_desk() -> None:
     async with client(Scripted(200), requests_per_minute=300) as one:
         assert (one.budgets.levels[ALL].ours, one.budgets.levels[SEARCH].ours) == (150.0, 50.0)
 
 
-async def test_a_lower_limit_is_learnt_and_a_higher_or_missing_one_changes_nothing():
+async def test_a_lower_limit_is_learnt_and_a_higher_or_missing_one_changes_nothing() -> None:
     limit = httpx.Response(200, json=EMPTY, headers={"x-ratelimit-limit": "300"})
     script = Scripted(limit, httpx.Response(200, json=EMPTY, headers={"x-ratelimit-limit": "soon"}), 200)
     async with client(script) as one:
@@ -105,13 +106,15 @@ async def test_a_lower_limit_is_learnt_and_a_higher_or_missing_one_changes_nothi
         ({"x-ratelimit-reset": "9999999999"}, 120, 121.2),
     ],
 )
-async def test_after_429_nothing_leaves_until_the_window_is_over(headers, least, most):
+async def test_after_429_nothing_leaves_until_the_window_is_over(
+    headers: dict[str, str], least: float, most: float
+) -> None:
     async with client(Scripted(httpx.Response(429, headers=headers), 200)) as one:
         await one.get("/v1/tags")
         assert least <= one.clock.passed <= most
 
 
-async def test_429_is_no_failed_attempt_but_does_not_go_on_for_ever():
+async def test_429_is_no_failed_attempt_but_does_not_go_on_for_ever() -> None:
     async with client(Scripted(*[429] * 10, 200), attempts=2) as one:
         await one.get("/v1/tags")
     async with client(Scripted(429)) as one:
@@ -131,8 +134,12 @@ async def test_429_is_no_failed_attempt_but_does_not_go_on_for_ever():
         httpx.Response(200, content=b'{"data":['),
     ],
 )
-async def test_reads_and_searches_are_sent_again_after_trouble(trouble):
-    for ask in (lambda one: one.get("/v1/tags"), lambda one: one.search({}, 1, 5)):
+async def test_reads_and_searches_are_sent_again_after_trouble(trouble: int | Exception | httpx.Response) -> None:
+    asks: list[Callable[[Client], Awaitable[Leaf]]] = [
+        lambda one: one.get("/v1/tags"),
+        lambda one: one.search({}, 1, 5),
+    ]
+    for ask in asks:
         script = Scripted(trouble, trouble, 200)
         async with client(script) as one:
             assert (await ask(one)).rows == []
@@ -140,7 +147,7 @@ async def test_reads_and_searches_are_sent_again_after_trouble(trouble):
         assert len(script.asked) == 3
 
 
-async def test_an_endpoint_in_lasting_trouble_ends_its_kind():
+async def test_an_endpoint_in_lasting_trouble_ends_its_kind() -> None:
     script = Scripted(500)
     async with client(script, attempts=4) as one:
         with pytest.raises(Unreadable, match="GET /v1/tags gave status 500 4 times"):
@@ -148,7 +155,7 @@ async def test_an_endpoint_in_lasting_trouble_ends_its_kind():
     assert len(script.asked) == 4
 
 
-async def test_a_host_that_was_never_reached_ends_the_run_soon():
+async def test_a_host_that_was_never_reached_ends_the_run_soon() -> None:
     script = Scripted(httpx.ConnectError("no such host"))
     async with client(script) as one:
         with pytest.raises(Refused, match="cannot be reached") as caught:
@@ -158,7 +165,7 @@ async def test_a_host_that_was_never_reached_ends_the_run_soon():
     assert len(script.asked) == 3
 
 
-async def test_a_host_that_went_away_is_waited_for_longer():
+async def test_a_host_that_went_away_is_waited_for_longer() -> None:
     script = Scripted(200, *[httpx.ConnectError("away")] * 4, 200)
     async with client(script) as one:
         await one.get("/v1/tags")
@@ -170,7 +177,7 @@ async def test_a_host_that_went_away_is_waited_for_longer():
             await one.get("/v1/tags")
 
 
-async def test_refused_credentials_end_the_run_and_say_the_way_out():
+async def test_refused_credentials_end_the_run_and_say_the_way_out() -> None:
     async with client(Scripted(401)) as one:
         with pytest.raises(Refused) as caught:
             await one.get("/v1/customers", {"page": 1})
@@ -180,7 +187,7 @@ async def test_refused_credentials_end_the_run_and_say_the_way_out():
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 409, 422, 302])
-async def test_any_other_no_ends_only_its_kind_and_is_not_repeated(status):
+async def test_any_other_no_ends_only_its_kind_and_is_not_repeated(status: int) -> None:
     script = Scripted(status)
     async with client(script) as one:
         with pytest.raises(Unserved) as caught:
@@ -189,7 +196,7 @@ async def test_any_other_no_ends_only_its_kind_and_is_not_repeated(status):
     assert len(script.asked) == 1
 
 
-async def test_by_id_404_means_gone():
+async def test_by_id_404_means_gone() -> None:
     async with client(Scripted(404)) as one:
         assert await one.find("/v1/notes/n1") is None
     async with client(Scripted(403)) as one:

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -147,7 +147,7 @@ class Desk:
         assert size <= 500
         assert (page - 1) * size < self.cap, "asked past the cap"
         rows = [row for row in self.rows[kind] if not self.filters or all(self._meets(row, c) for c in body["and"])]
-        (key, order), *_ = [*body["sort"][0].items()]
+        key, order = next(iter(body["sort"][0].items()))
         if self.sorts:
             rows.sort(key=lambda row: row["attributes"][self._attribute(key)], reverse=order == "desc")
         some = rows[(page - 1) * size : page * size]
@@ -165,9 +165,9 @@ class Desk:
         ((key, test),) = criterion.items()
         ((word, value),) = test.items()
         if key == "message_attachment_count":
-            return len(self.files.get(row["id"], [])) >= value
+            return bool(len(self.files.get(row["id"], [])) >= value)
         found = row["attributes"][self._attribute(key)]
-        return {"gte": found >= value, "lte": found <= value}[word]
+        return bool({"gte": found >= value, "lte": found <= value}[word])
 
     def _attribute(self, key: str) -> str:
         return {"updated_at": "updatedAt", "created_at": "createdAt", "modified_at": "modifiedAt"}[
@@ -175,7 +175,8 @@ class Desk:
         ]
 
     def _of(self, row: dict[str, Any]) -> str | None:
-        return row["relationships"].get("conversation", {}).get("data", {}).get("id")
+        id_: str | None = row["relationships"].get("conversation", {}).get("data", {}).get("id")
+        return id_
 
     def _shown(self, row: dict[str, Any], with_files: bool) -> dict[str, Any]:
         files = self.files.get(row["id"]) if with_files else None
@@ -202,14 +203,13 @@ def desk() -> Desk:
 
 
 @asynccontextmanager
-async def opened(desk: Any, **more: Any) -> Any:
+async def opened(desk: Callable[[httpx.Request], httpx.Response], **more: Any) -> AsyncIterator[Any]:
     clock = FakeClock()
     access = Access(clock, Budgets(clock), httpx.MockTransport(desk))
     chosen = {"list_page": 4, "search_page": 5, "list_cap": 20, **more}
     async with open_source(
         KustomerSettings(url="https://desk.example", api_key=Secret("key"), **chosen), access
     ) as source:
-        source.clock, source.budgets = clock, access.budgets  # for the tests alone
         yield source
 
 
@@ -243,7 +243,7 @@ class Always:
 # ---- lists -----------------------------------------------------------------------------------------------------------
 
 
-async def test_a_list_is_read_to_its_end_and_its_mark_is_the_servers_last_change(desk):
+async def test_a_list_is_read_to_its_end_and_its_mark_is_the_servers_last_change(desk: Desk) -> None:
     for n in range(10):
         desk.add("conversation", f"c{n}", at(n))
     async with opened(desk) as source:
@@ -253,7 +253,7 @@ async def test_a_list_is_read_to_its_end_and_its_mark_is_the_servers_last_change
     assert json.loads(done) == {"mode": "done", "mark": at(9)}
 
 
-async def test_an_empty_organisation_is_read_and_its_first_record_found_later(desk):
+async def test_an_empty_organisation_is_read_and_its_first_record_found_later(desk: Desk) -> None:
     async with opened(desk) as source:
         pages, done = await drain(source, "notes")
         assert ids(pages) == []
@@ -262,7 +262,7 @@ async def test_an_empty_organisation_is_read_and_its_first_record_found_later(de
     assert ids(pages) == ["n1"]
 
 
-async def test_bytes_of_rows_are_those_of_the_answer(desk):
+async def test_bytes_of_rows_are_those_of_the_answer(desk: Desk) -> None:
     row = desk.add("note", "n1", at(1), body="ü €", n=1.50)
     async with opened(desk) as source:
         pages, _ = await drain(source, "notes")
@@ -270,7 +270,7 @@ async def test_bytes_of_rows_are_those_of_the_answer(desk):
 
 
 @pytest.mark.parametrize("dirt", [b"half \\ud83d", b"bell \x07", b"no utf-8 \xff"])
-async def test_a_row_with_broken_characters_costs_no_page(desk, dirt):
+async def test_a_row_with_broken_characters_costs_no_page(desk: Desk, dirt: bytes) -> None:
     desk.add("note", "n1", at(1), body="dirt")
     desk.add("note", "n2", at(2), body="clean")
     desk.text = lambda body: body.replace(b"dirt", dirt)
@@ -282,7 +282,7 @@ async def test_a_row_with_broken_characters_costs_no_page(desk, dirt):
     assert notes[0].text == {b"b": "bell \x07", b"h": "half \ufffd", b"n": "no utf-8 \ufffd"}[dirt[:1]]
 
 
-async def test_a_row_without_an_id_reaches_quarantine_and_not_the_floor(desk):
+async def test_a_row_without_an_id_reaches_quarantine_and_not_the_floor(desk: Desk) -> None:
     desk.add("note", "n1", at(1))
     desk.rows["note"].append({"type": "note", "id": "", "attributes": {"updatedAt": at(2)}})
     async with opened(desk) as source:
@@ -293,7 +293,7 @@ async def test_a_row_without_an_id_reaches_quarantine_and_not_the_floor(desk):
     assert odd.id.startswith("unreadable-")
 
 
-async def test_a_list_that_moves_while_it_is_read_is_read_again(desk):
+async def test_a_list_that_moves_while_it_is_read_is_read_again(desk: Desk) -> None:
     for n in range(8):
         desk.add("customer", f"c{n}", at(n))
 
@@ -309,7 +309,7 @@ async def test_a_list_that_moves_while_it_is_read_is_read_again(desk):
     assert sorted(ids(pages)) == [f"c{n}" for n in (0, 1, 2, 3, 4, 5, 6, 7, 9)]
 
 
-async def test_active_and_deactivated_users_are_both_read(desk):
+async def test_active_and_deactivated_users_are_both_read(desk: Desk) -> None:
     desk.small["users"] = [{"id": "u1", "attributes": {}}, {"id": "u2", "attributes": {"deleted": True}}]
     async with opened(desk) as source:
         pages, done = await drain(source, "users")
@@ -318,7 +318,7 @@ async def test_active_and_deactivated_users_are_both_read(desk):
     assert ids(pages) == ["u1", "u2"]
 
 
-async def test_metadata_is_read_for_each_kind_there_is(desk):
+async def test_metadata_is_read_for_each_kind_there_is(desk: Desk) -> None:
     desk.metadata = {"customer": {"id": "customer", "attributes": {"properties": {"planStr": {}}}}}
     async with opened(desk) as source:
         pages, _ = await drain(source, "metadata")
@@ -328,7 +328,7 @@ async def test_metadata_is_read_for_each_kind_there_is(desk):
     assert list(found) == [Ref(mig.ATTRIBUTE, "contact.planStr")]
 
 
-async def test_a_list_past_its_cap_goes_on_by_search(desk):
+async def test_a_list_past_its_cap_goes_on_by_search(desk: Desk) -> None:
     for n in range(33):
         desk.add("conversation", f"c{n:02}", at(n))
     desk.cap = 20
@@ -338,7 +338,7 @@ async def test_a_list_past_its_cap_goes_on_by_search(desk):
     assert json.loads(done)["mark"] == at(32)
 
 
-async def test_a_list_past_its_cap_without_search_says_that_it_is_incomplete(desk):
+async def test_a_list_past_its_cap_without_search_says_that_it_is_incomplete(desk: Desk) -> None:
     for n in range(33):
         desk.add("conversation", f"c{n:02}", at(n))
     desk.cap = 20
@@ -350,7 +350,7 @@ async def test_a_list_past_its_cap_without_search_says_that_it_is_incomplete(des
 # ---- delta and walk --------------------------------------------------------------------------------------------------
 
 
-async def test_a_delta_reads_what_changed_and_the_overlap(desk):
+async def test_a_delta_reads_what_changed_and_the_overlap(desk: Desk) -> None:
     for n in range(10):
         desk.add("conversation", f"c{n}", at(n * 1000))
     async with opened(desk) as source:
@@ -364,7 +364,7 @@ async def test_a_delta_reads_what_changed_and_the_overlap(desk):
         assert ids((await drain(source, "conversations", done))[0]) == ["c2"]
 
 
-async def test_more_rows_of_one_instant_than_a_page_holds_are_all_found(desk):
+async def test_more_rows_of_one_instant_than_a_page_holds_are_all_found(desk: Desk) -> None:
     for n in range(3):
         desk.add("note", f"a{n}", at(n))
     for n in range(13):
@@ -379,7 +379,7 @@ async def test_more_rows_of_one_instant_than_a_page_holds_are_all_found(desk):
 
 @pytest.mark.parametrize("later", [1, 8])
 @pytest.mark.parametrize("page", ["2", "3"])
-async def test_a_row_that_leaves_a_crowded_instant_pushes_nobody_out(desk, page, later):
+async def test_a_row_that_leaves_a_crowded_instant_pushes_nobody_out(desk: Desk, page: str, later: int) -> None:
     for n in range(13):
         desk.add("note", f"t{n:02}", at(50_000))
     for n in range(later):
@@ -396,7 +396,7 @@ async def test_a_row_that_leaves_a_crowded_instant_pushes_nobody_out(desk, page,
     assert set(ids(pages)) == {*(f"t{n:02}" for n in range(13)), *(f"z{n}" for n in range(later))}
 
 
-async def test_an_instant_with_more_rows_than_the_cap_is_cut_by_creation(desk):
+async def test_an_instant_with_more_rows_than_the_cap_is_cut_by_creation(desk: Desk) -> None:
     for n in range(31):
         desk.add("note", f"t{n:02}", at(50_000), created=at(n // 3))
     desk.add("note", "z", at(90_000))
@@ -406,7 +406,7 @@ async def test_an_instant_with_more_rows_than_the_cap_is_cut_by_creation(desk):
     assert sorted(ids(pages)) == sorted([*(f"t{n:02}" for n in range(31)), "z"])
 
 
-async def test_an_instant_that_cannot_be_cut_is_not_passed_over(desk):
+async def test_an_instant_that_cannot_be_cut_is_not_passed_over(desk: Desk) -> None:
     for n in range(31):
         desk.add("note", f"t{n:02}", at(50_000), created=at(0))
     desk.cap = 20
@@ -415,20 +415,24 @@ async def test_an_instant_that_cannot_be_cut_is_not_passed_over(desk):
             await drain(source, "notes", b'{"mode":"done","mark":"' + at(0).encode() + b'"}')
 
 
-async def test_a_cut_that_is_ignored_is_noticed(desk):
+async def test_a_cut_that_is_ignored_is_noticed(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     for n in range(31):
         desk.add("note", f"t{n:02}", at(50_000), created=at(n // 3))
     desk.add("note", "y", at(90_000))
     desk.add("note", "z", at(99_000))
     desk.cap = 20
     meets = desk._meets
-    desk._meets = lambda row, criterion: "lte" in next(iter(criterion.values())) or meets(row, criterion)
+
+    def ignores_the_cut(row: dict[str, Any], criterion: dict[str, Any]) -> bool:
+        return "lte" in next(iter(criterion.values())) or meets(row, criterion)
+
+    monkeypatch.setattr(desk, "_meets", ignores_the_cut)
     async with opened(desk) as source:
         with pytest.raises(Unreadable, match="beside another criterion"):
             await drain(source, "notes", b'{"mode":"done","mark":"' + at(0).encode() + b'"}')
 
 
-async def test_rows_touched_during_the_walk_push_nobody_out(desk):
+async def test_rows_touched_during_the_walk_push_nobody_out(desk: Desk) -> None:
     for n in range(40):
         desk.add("note", f"n{n:02}", at(n * 1000))
     touched = Counter[str]()
@@ -445,22 +449,26 @@ async def test_rows_touched_during_the_walk_push_nobody_out(desk):
     assert set(ids(pages)) == {f"n{n:02}" for n in range(40)}
 
 
-async def test_rows_shown_younger_than_their_place_in_the_index_push_nobody_out(desk):
+async def test_rows_shown_younger_than_their_place_in_the_index_push_nobody_out(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The index says where a row stands, the row says what it is now."""
     for n in range(20):
         desk.add("note", f"n{n:02}", at(n * 1000))
     shown = desk._shown
-    desk._shown = lambda row, files: (
-        {**row, "attributes": {**row["attributes"], "updatedAt": at(19_000)}}
-        if row["id"] in ("n04", "n06")
-        else shown(row, files)
-    )
+
+    def younger(row: dict[str, Any], with_files: bool) -> dict[str, Any]:
+        if row["id"] in ("n04", "n06"):
+            return {**row, "attributes": {**row["attributes"], "updatedAt": at(19_000)}}
+        return shown(row, with_files)
+
+    monkeypatch.setattr(desk, "_shown", younger)
     async with opened(desk) as source:
         pages, _ = await drain(source, "notes", b'{"mode":"done","mark":"' + at(0).encode() + b'"}')
     assert set(ids(pages)) == {f"n{n:02}" for n in range(20)}
 
 
-async def test_a_filter_that_is_ignored_is_noticed(desk):
+async def test_a_filter_that_is_ignored_is_noticed(desk: Desk) -> None:
     for n in range(10):
         desk.add("note", f"n{n}", at(n * 1000))
     desk.filters = False
@@ -469,7 +477,7 @@ async def test_a_filter_that_is_ignored_is_noticed(desk):
             await drain(source, "notes", b'{"mode":"done","mark":"' + at(5000).encode() + b'"}')
 
 
-async def test_an_order_that_is_ignored_is_noticed(desk):
+async def test_an_order_that_is_ignored_is_noticed(desk: Desk) -> None:
     for n in (3, 1, 2, 0, 4, 9, 8, 7, 20):
         desk.add("note", f"n{n}", at(n * 1000))
     desk.sorts = False
@@ -478,7 +486,7 @@ async def test_an_order_that_is_ignored_is_noticed(desk):
             await drain(source, "notes", b'{"mode":"done","mark":"' + at(0).encode() + b'"}')
 
 
-async def test_a_search_that_timed_out_is_repeated_smaller(desk):
+async def test_a_search_that_timed_out_is_repeated_smaller(desk: Desk) -> None:
     for n in range(9):
         desk.add("note", f"n{n}", at(n * 1000))
 
@@ -492,7 +500,7 @@ async def test_a_search_that_timed_out_is_repeated_smaller(desk):
     assert [r.url.params["pageSize"] for r in desk.asked] == ["40", "20"]
 
 
-async def test_without_search_every_run_reads_the_list(desk):
+async def test_without_search_every_run_reads_the_list(desk: Desk) -> None:
     desk.add("note", "n1", at(1))
     async with opened(Always(desk, 403, "search")) as source:
         pages, done = await drain(source, "notes")
@@ -503,7 +511,7 @@ async def test_without_search_every_run_reads_the_list(desk):
         assert ids((await drain(source, "notes", with_mark))[0]) == ["n1"]
 
 
-async def test_companies_are_walked_by_whichever_date_is_accepted(desk):
+async def test_companies_are_walked_by_whichever_date_is_accepted(desk: Desk) -> None:
     desk.add("company", "k1", at(1), modifiedAt=at(1))
 
     def picky(request: httpx.Request) -> httpx.Response:
@@ -532,7 +540,7 @@ def thread(desk: Desk, count: int = 30) -> None:
     desk.add("conversation", "v2", at(0))
 
 
-async def test_a_list_of_messages_brings_their_files(desk):
+async def test_a_list_of_messages_brings_their_files(desk: Desk) -> None:
     thread(desk, 8)
     async with opened(desk) as source:
         pages, _ = await drain(source, "messages")
@@ -543,7 +551,7 @@ async def test_a_list_of_messages_brings_their_files(desk):
     assert sorted(ids(pages, "attachments")) == ["m00-file0", "m00-file1", "m07-file0", "m07-file1"]
 
 
-async def test_searched_messages_come_with_their_files_and_never_without(desk):
+async def test_searched_messages_come_with_their_files_and_never_without(desk: Desk) -> None:
     thread(desk)
     desk.cap = 20
     async with opened(desk) as source:
@@ -562,7 +570,9 @@ async def test_searched_messages_come_with_their_files_and_never_without(desk):
 
 
 @pytest.mark.parametrize("conversation", [None, "vanished"])
-async def test_a_searched_message_of_no_conversation_brings_its_files_all_the_same(desk, conversation):
+async def test_a_searched_message_of_no_conversation_brings_its_files_all_the_same(
+    desk: Desk, conversation: str | None
+) -> None:
     desk.message("m1", at(9_000), conversation, files=1)
     async with opened(desk) as source:
         pages, _ = await drain(source, "messages", b'{"mode":"done","mark":"' + at(9_000).encode() + b'"}')
@@ -571,7 +581,7 @@ async def test_a_searched_message_of_no_conversation_brings_its_files_all_the_sa
     assert ids(pages) == ["m1", "m1-file0"]
 
 
-async def test_the_files_a_note_names_are_read_by_id(desk):
+async def test_the_files_a_note_names_are_read_by_id(desk: Desk) -> None:
     relation = {"attachments": {"data": [{"type": "attachment", "id": one} for one in ("f1", "f2", "gone")]}}
     desk.add("note", "n1", at(1), relationships=relation)
     files = {one: {"type": "attachment", "id": one, "attributes": {"name": one}} for one in ("f1", "f2")}
@@ -596,7 +606,7 @@ def email(desk: Desk, id_: str, link: str) -> None:
     desk.rows["message"][-1]["links"]["related"] = link
 
 
-async def test_originals_of_emails_are_asked_for_only_when_wanted(desk):
+async def test_originals_of_emails_are_asked_for_only_when_wanted(desk: Desk) -> None:
     email(desk, "m1", "/v1/postmark/messages/m1")
     email(desk, "m2", "https://elsewhere.example/m2")
     email(desk, "m3", "/v1/postmark/messages/m3")
@@ -633,7 +643,9 @@ async def test_originals_of_emails_are_asked_for_only_when_wanted(desk):
 
 @pytest.mark.parametrize("resource", ["messages", "conversations", "users", "metadata"])
 @pytest.mark.parametrize("begin", [None, b'{"mode":"done","mark":"2026-09-01T00:00:00.000Z"}'])
-async def test_from_every_checkpoint_the_rest_is_read_to_the_end(desk, resource, begin):
+async def test_from_every_checkpoint_the_rest_is_read_to_the_end(
+    desk: Desk, resource: str, begin: bytes | None
+) -> None:
     thread(desk)
     for n in range(28):
         desk.add("conversation", f"w{n:02}", at(n // 6 * 1000))
@@ -657,7 +669,7 @@ def without_files(source: Any, pages: list[mig.Page], desk: Desk) -> list[str]:
     return [row.id for row in rows if not source.parse(row).records[0].attachments]
 
 
-async def test_a_message_that_came_after_the_crash_is_not_left_out(desk):
+async def test_a_message_that_came_after_the_crash_is_not_left_out(desk: Desk) -> None:
     thread(desk)
     desk.cap = 20
     async with opened(desk) as source:
@@ -670,7 +682,7 @@ async def test_a_message_that_came_after_the_crash_is_not_left_out(desk):
         assert "m99-file0" in ids(rest)
 
 
-async def test_a_checkpoint_of_another_age_starts_anew(desk):
+async def test_a_checkpoint_of_another_age_starts_anew(desk: Desk) -> None:
     desk.add("note", "n1", at(1))
     async with opened(desk) as source:
         assert ids((await drain(source, "notes", b"\x00"))[0]) == ["n1"]
@@ -685,7 +697,9 @@ async def test_a_checkpoint_of_another_age_starts_anew(desk):
     crash=st.integers(0, 40),
     begin=st.sampled_from([None, b'{"mode":"walk","mark":"2026-09-01T00:00:00.000Z"}']),
 )
-async def test_whatever_moves_and_wherever_it_stops_no_row_is_left_out(times, touches, crash, begin):
+async def test_whatever_moves_and_wherever_it_stops_no_row_is_left_out(
+    times: list[int], touches: list[tuple[int, int]], crash: int, begin: bytes | None
+) -> None:
     desk = Desk()
     desk.cap = 20
     for n, seconds in enumerate(times):
@@ -718,7 +732,7 @@ async def test_whatever_moves_and_wherever_it_stops_no_row_is_left_out(times, to
 # ---- by id -----------------------------------------------------------------------------------------------------------
 
 
-async def test_fetch_reads_by_id_and_what_is_gone_is_absent(desk):
+async def test_fetch_reads_by_id_and_what_is_gone_is_absent(desk: Desk) -> None:
     for n in range(3):
         desk.add("conversation", f"c{n}", at(n))
     desk.add("customer", "p1", at(1))
@@ -734,13 +748,13 @@ async def test_fetch_reads_by_id_and_what_is_gone_is_absent(desk):
     ]  # fmt: skip
 
 
-async def test_an_id_is_never_more_than_an_id(desk):
+async def test_an_id_is_never_more_than_an_id(desk: Desk) -> None:
     async with opened(desk) as source:
         assert await source.fetch([Ref(mig.NOTE, "../users?x=1")]) == {}
     assert desk.asked[0].url.raw_path == b"/v1/notes/..%2Fusers%3Fx%3D1"
 
 
-async def test_ids_name_every_row_once(desk):
+async def test_ids_name_every_row_once(desk: Desk) -> None:
     thread(desk)
     desk.cap = 20
     async with opened(desk) as source:
@@ -753,7 +767,7 @@ async def test_ids_name_every_row_once(desk):
         assert len(files) == len(set(files)) == 8 + 2 * 4
 
 
-async def test_identity_is_the_organisation_or_what_a_user_says_of_it(desk):
+async def test_identity_is_the_organisation_or_what_a_user_says_of_it(desk: Desk) -> None:
     async with opened(desk) as source:
         assert await source.identity() == "org1"
     desk.small["users"] = [{"id": "u1", "relationships": {"org": {"data": {"type": "org", "id": "org7"}}}}]
@@ -766,7 +780,7 @@ async def test_identity_is_the_organisation_or_what_a_user_says_of_it(desk):
         assert await source.identity() == "org7"
 
 
-async def test_partitions_follow_the_kinds_of_the_scope(desk):
+async def test_partitions_follow_the_kinds_of_the_scope(desk: Desk) -> None:
     async with opened(desk) as source:
         every = [part.resource for part in await source.partitions(Scope())]
         some = await source.partitions(Scope(kinds=frozenset({mig.ATTACHMENT, mig.TAG})))
@@ -785,7 +799,7 @@ async def test_partitions_follow_the_kinds_of_the_scope(desk):
     assert [part.resource for part in some] == ["tags", "messages", "notes"]
 
 
-async def test_a_link_to_another_host_is_never_followed(desk):
+async def test_a_link_to_another_host_is_never_followed(desk: Desk) -> None:
     def astray(request: httpx.Request) -> httpx.Response:
         return httpx.Response(
             200, json={"data": [{"id": "t1"}], "links": {"next": "https://elsewhere.example/v1/tags?page=2"}}

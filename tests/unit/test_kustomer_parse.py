@@ -3,6 +3,7 @@
 import gzip
 import json
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,11 @@ def row(resource: str, attributes: Any = None, relationships: Any = None, **top:
 
 
 def one(resource: str, attributes: Any = None, relationships: Any = None, **top: Any) -> Any:
-    return parse(row(resource, attributes, relationships, **top)).records[0]
+    return first(row(resource, attributes, relationships, **top))
+
+
+def first(raw: Raw) -> Any:
+    return parse(raw).records[0]
 
 
 def odd(raw: Raw) -> dict[str, str]:
@@ -60,7 +65,7 @@ def sample() -> dict[str, list[dict[str, Any]]]:
     return rows
 
 
-def test_every_row_of_the_sample_becomes_a_record_that_survives_its_encoding_and_loses_nothing():
+def test_every_row_of_the_sample_becomes_a_record_that_survives_its_encoding_and_loses_nothing() -> None:
     rows = sample()
     warned: Counter[str] = Counter()
     for resource in (*KINDS, "metadata"):
@@ -176,7 +181,9 @@ def missing(attributes: Any, record: Any) -> list[Any]:
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(resource=st.sampled_from(KINDS), attributes=ANYTHING, relationships=VALUES)
-def test_whatever_an_attribute_holds_it_ends_in_a_field_in_custom_or_in_extra(resource, attributes, relationships):
+def test_whatever_an_attribute_holds_it_ends_in_a_field_in_custom_or_in_extra(
+    resource: str, attributes: dict[str, Any], relationships: Any
+) -> None:
     raw = Raw(
         resource, "i1", json.dumps({"id": "i1", "attributes": attributes, "relationships": relationships}).encode()
     )
@@ -190,7 +197,7 @@ def test_whatever_an_attribute_holds_it_ends_in_a_field_in_custom_or_in_extra(re
 
 @settings(max_examples=200, deadline=None)
 @given(resource=st.sampled_from([*KINDS, "metadata"]), body=st.one_of(VALUES, st.fixed_dictionaries({"id": VALUES})))
-def test_parse_raises_nothing_but_unparseable(resource, body):
+def test_parse_raises_nothing_but_unparseable(resource: str, body: Any) -> None:
     try:
         parse(Raw(resource, "i1", json.dumps(body).encode()))
     except Unparseable:
@@ -198,14 +205,14 @@ def test_parse_raises_nothing_but_unparseable(resource, body):
 
 
 @given(body=st.binary(max_size=60))
-def test_bytes_of_any_kind_are_parsed_or_unparseable(body):
+def test_bytes_of_any_kind_are_parsed_or_unparseable(body: bytes) -> None:
     with pytest.raises(Unparseable):
         parse(Raw("messages", "i1", body))
 
 
 @settings(deadline=None)
 @given(properties=st.dictionaries(TEXTS, VALUES, max_size=4))
-def test_every_property_becomes_a_definition(properties):
+def test_every_property_becomes_a_definition(properties: dict[str, Any]) -> None:
     body = json.dumps({"id": "customer", "attributes": {"properties": properties}}).encode()
     records = parse(Raw("metadata", "customer", body)).records
     assert len(records) == len(properties)
@@ -216,7 +223,7 @@ def test_every_property_becomes_a_definition(properties):
     ] == []
 
 
-def test_system_changes_leave_everything_but_the_derived_part_alone():
+def test_system_changes_leave_everything_but_the_derived_part_alone() -> None:
     before = {
         "name": "Ada",
         "rev": 1,
@@ -239,7 +246,7 @@ def test_system_changes_leave_everything_but_the_derived_part_alone():
 # ---- people ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_customer_is_read_whole():
+def test_a_customer_is_read_whole() -> None:
     contact = one(
         "customers",
         {
@@ -308,22 +315,22 @@ def test_a_customer_is_read_whole():
     }
 
 
-def test_a_shared_address_identifies_nobody():
+def test_a_shared_address_identifies_nobody() -> None:
     assert one("customers", {"sharedEmails": [{"email": "family@example.org"}]}).emails == []
 
 
-def test_a_customer_without_a_name_has_the_one_that_is_shown():
+def test_a_customer_without_a_name_has_the_one_that_is_shown() -> None:
     assert one("customers", {"name": None, "displayName": "Visitor 7"}).name == "Visitor 7"
 
 
-def test_misspelt_attributes_of_companies_are_read():
+def test_misspelt_attributes_of_companies_are_read() -> None:
     company = one(
         "companies", {"extenalId": "x7", "whatapps": [{"phone": "+1"}], "domains": [{"domain": "a.example"}, {}]}
     )
     assert (company.external_id, company.handles[0].id, company.domains) == ("x7", "+1", ["a.example"])
 
 
-def test_masked_values_are_warned_about_without_being_shown():
+def test_masked_values_are_warned_about_without_being_shown() -> None:
     assert odd(row("customers", {"custom": {"ssnStr": "****"}, "phones": [{"phone": "****1234"}]})) == {
         "custom.ssnStr": "looks masked: the key may not read sensitive attributes",
         "phones": "looks masked: the key may not read sensitive attributes",
@@ -334,7 +341,7 @@ def test_masked_values_are_warned_about_without_being_shown():
 # ---- threads ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_conversation_is_read_whole():
+def test_a_conversation_is_read_whole() -> None:
     thread = one(
         "conversations",
         {
@@ -375,21 +382,21 @@ def test_a_conversation_is_read_whole():
     }
 
 
-def test_an_empty_satisfaction_level_is_no_rating():
+def test_an_empty_satisfaction_level_is_no_rating() -> None:
     thread = one("conversations", {"satisfactionLevel": {"answers": [], "sentByTeams": []}})
     assert thread.rating is None
     assert thread.extra == {"satisfactionLevel": {"answers": [], "sentByTeams": []}}
 
 
 @pytest.mark.parametrize("status", ["elapsed", "canceled", None])
-def test_a_snooze_that_is_over_has_no_end(status):
+def test_a_snooze_that_is_over_has_no_end(status: str | None) -> None:
     snooze = {"status": status, "time": "2026-01-02T00:00:00.000Z"}
     thread = one("conversations", {"snooze": snooze})
     assert thread.snoozed_until is None
     assert thread.extra["snooze"] == snooze
 
 
-def test_a_message_is_read_whole():
+def test_a_message_is_read_whole() -> None:
     meta = {"subject": "Order", "from": "a@example.org", "to": [{"email": "s@org.example"}]}
     message = one(
         "messages",
@@ -412,7 +419,7 @@ def test_a_message_is_read_whole():
     }
 
 
-def test_an_inbound_message_has_no_author_and_its_creation_is_its_time():
+def test_an_inbound_message_has_no_author_and_its_creation_is_its_time() -> None:
     message = one(
         "messages", {"direction": "in", "createdAt": "2025-03-21T20:13:07.702Z"}, {"createdBy": to("user", "u1")}
     )
@@ -420,39 +427,40 @@ def test_an_inbound_message_has_no_author_and_its_creation_is_its_time():
     assert message.extra == {"_relationships": {"createdBy": to("user", "u1")}}
 
 
-def test_a_message_that_does_not_say_its_direction_is_read_by_its_kind():
+def test_a_message_that_does_not_say_its_direction_is_read_by_its_kind() -> None:
     raw = row("messages", {"directionType": "response-out"})
-    assert parse(raw).records[0].side == "out"
+    assert first(raw).side == "out"
     assert odd(raw) == {"direction": "missing"}
     assert odd(row("messages", {"direction": "sideways"})) == {"direction": "a text where in or out belongs"}
 
 
 @pytest.mark.parametrize("to_", ["+4930", {"contact": "+4930"}, [{"phone": "+4930"}]])
-def test_a_call_is_told_whatever_shape_its_addressee_has(to_):
+def test_a_call_is_told_whatever_shape_its_addressee_has(to_: Any) -> None:
     meta = {"from": "+1555", "to": to_, "placedAt": "2026-08-12T16:14:09.489Z", "answeredAt": None, "status": "missed"}
     assert one("messages", {"channel": "voice", "direction": "in", "meta": meta}).call == {
         "from": "+1555", "to": "+4930", "started": "2026-08-12T16:14:09.489Z", "status": "missed",
     }  # fmt: skip
 
 
-def test_the_original_of_an_email_becomes_its_html():
+def test_the_original_of_an_email_becomes_its_html() -> None:
     resource = {"id": "i1", "attributes": {"direction": "in", "preview": "Hello"}}
     answer = {"data": {"attributes": {"htmlBody": "<p>Hello</p>", "spamScore": 1}}}
-    message = parse(Raw("messages", "i1", json.dumps({"data": resource, "body": answer}).encode())).records[0]
+    message = first(Raw("messages", "i1", json.dumps({"data": resource, "body": answer}).encode()))
     assert (message.text, message.html) == ("Hello", "<p>Hello</p>")
     assert message.extra == {"_email": {"data": {"attributes": {"spamScore": 1}}}}
 
 
-def test_an_email_whose_original_is_dead_keeps_its_preview_with_a_warning():
+def test_an_email_whose_original_is_dead_keeps_its_preview_with_a_warning() -> None:
     body = json.dumps(
         {"data": {"id": "i1", "attributes": {"direction": "in", "preview": "Hello"}}, "body": {}}
     ).encode()
     parsed = parse(Raw("messages", "i1", body))
-    assert (parsed.records[0].text, parsed.records[0].html) == ("Hello", "")
+    message: Any = parsed.records[0]
+    assert (message.text, message.html) == ("Hello", "")
     assert [warning.field for warning in parsed.warnings] == ["body"]
 
 
-def test_a_note_names_whom_it_mentions():
+def test_a_note_names_whom_it_mentions() -> None:
     note = one(
         "notes",
         {"body": "ask __Ada__", "createdAt": "2025-03-21T20:13:07.702Z", "deletedAt": "2025-03-22T00:00:00.000Z"},
@@ -477,35 +485,37 @@ def test_a_note_names_whom_it_mentions():
         ({}, {}, {"type": "message", "id": "m1"}),
     ],
 )
-def test_a_file_finds_its_message(relationships, links, parent):
+def test_a_file_finds_its_message(
+    relationships: dict[str, Any], links: dict[str, str], parent: dict[str, str] | None
+) -> None:
     resource = {"id": "i1", "attributes": {"contentLength": 9}, "relationships": relationships, "links": links}
     body = {"data": resource, "parent": parent} if parent else resource
-    file = parse(Raw("attachments", "i1", json.dumps(body).encode())).records[0]
+    file = first(Raw("attachments", "i1", json.dumps(body).encode()))
     assert (file.parent, file.size) == (Ref(mig.MESSAGE, "m1"), 9)
 
 
-def test_a_file_without_an_id_has_it_from_its_own_link():
+def test_a_file_without_an_id_has_it_from_its_own_link() -> None:
     body = b'{"attributes":{},"links":{"self":"/v1/messages/m1/attachments/f9"}}'
-    assert parse(Raw("attachments", "f9", body)).records[0].ref == Ref(mig.ATTACHMENT, "f9")
+    assert first(Raw("attachments", "f9", body)).ref == Ref(mig.ATTACHMENT, "f9")
 
 
 # ---- desk ------------------------------------------------------------------------------------------------------------
 
 
-def test_deleted_and_machine_users_are_told_apart():
+def test_deleted_and_machine_users_are_told_apart() -> None:
     bot = one(
         "users", {"name": "Bot", "email": "b@example.org", "userType": "machine", "deletedAt": "2025-01-01T00:00:00Z"}
     )
     assert (bot.name, bot.human, bot.active, bot.email) == ("Bot", False, False, "b@example.org")
 
 
-def test_tags_teams_and_queues_are_read():
+def test_tags_teams_and_queues_are_read() -> None:
     assert one("tags", {"name": "vip", "color": "#f00", "deleted": True}).deleted is True
     assert one("teams", {"displayName": "Tier 2", "members": ["u1", 7]}).members == [Ref(mig.AGENT, "u1")]
     assert one("queues", {"name": "DEFAULT_QUEUE", "system": True, "description": None}).system is True
 
 
-def test_metadata_becomes_one_definition_per_property():
+def test_metadata_becomes_one_definition_per_property() -> None:
     properties = {
         "planStr": {"displayName": "Plan", "type": "string", "enumeration": ["free", "pro"]},
         "ownerId": {"type": "string", "target": "user", "multi": True, "deletedAt": "2023-05-05T05:05:05.555Z"},
@@ -513,7 +523,8 @@ def test_metadata_becomes_one_definition_per_property():
         "legacy": {"type": "date-time"},
     }
     body = json.dumps({"type": "metadata", "id": "customer", "attributes": {"properties": properties}}).encode()
-    plan, owner, reason, legacy = parse(Raw("metadata", "customer", body)).records
+    definitions: Sequence[Any] = parse(Raw("metadata", "customer", body)).records
+    plan, owner, reason, legacy = definitions
     assert plan == mig.AttributeDefinition(
         ref=Ref(mig.ATTRIBUTE, "contact.planStr"), of=mig.CONTACT, name="planStr", label="Plan", type="string",
         options=["free", "pro"], extra={"type": "string"},
@@ -536,37 +547,38 @@ def test_metadata_becomes_one_definition_per_property():
         ("2026-09-01T00:00:04.1239999Z", datetime(2026, 9, 1, 0, 0, 4, 123000, tzinfo=UTC)),
     ],
 )
-def test_odd_forms_of_a_date_are_read(text, when):
+def test_odd_forms_of_a_date_are_read(text: str, when: datetime) -> None:
     assert one("notes", {"createdAt": text}).created_at == when
 
 
 @pytest.mark.parametrize("value", ["2024-13-01T10:00:00Z", "0001-01-01T00:00:00+14:00", "", 1700000000000, {}, True])
-def test_what_is_no_date_is_kept_and_warned_about(value):
+def test_what_is_no_date_is_kept_and_warned_about(value: Any) -> None:
     raw = row("messages", {"sentAt": value, "direction": "in"})
-    assert parse(raw).records[0].sent_at is None
-    assert parse(raw).records[0].extra == {"sentAt": value}
+    assert first(raw).sent_at is None
+    assert first(raw).extra == {"sentAt": value}
     assert list(odd(raw)) == ["sentAt"]
 
 
-def test_half_an_emoji_is_replaced_and_warned_about_and_nul_stays():
+def test_half_an_emoji_is_replaced_and_warned_about_and_nul_stays() -> None:
     body = b'{"id":"i1","attributes":{"direction":"in","preview":"cut \\ud83d","subject":"a\\u0000b\x01"}}'
     parsed = parse(Raw("messages", "i1", body))
-    assert (parsed.records[0].text, parsed.records[0].subject) == ("cut \ufffd", "a\x00b\x01")
+    message: Any = parsed.records[0]
+    assert (message.text, message.subject) == ("cut \ufffd", "a\x00b\x01")
     assert [(w.field, w.why) for w in parsed.warnings] == [
         ("preview", "half a character (a lone surrogate) was replaced by U+FFFD")
     ]
 
 
-def test_numbers_no_reader_holds_become_their_text():
+def test_numbers_no_reader_holds_become_their_text() -> None:
     body = b'{"id":"i1","attributes":{"custom":{"aNum":1e999,"bNum":' + b"9" * 5000 + b"}}}"
-    assert parse(Raw("customers", "i1", body)).records[0].custom == {"aNum": "1e999", "bNum": "9" * 5000}
+    assert first(Raw("customers", "i1", body)).custom == {"aNum": "1e999", "bNum": "9" * 5000}
 
 
-def test_a_row_that_is_only_marked_as_gone_holds_no_record():
+def test_a_row_that_is_only_marked_as_gone_holds_no_record() -> None:
     assert parse(Raw("messages", "i1", b"", gone=True)).records == ()
 
 
 @pytest.mark.parametrize("body", [b"[]", b'"x"', b"{}", b'{"id":7}', b'{"id":""}', b"{", b'{"data":[]}', b"[" * 100000])
-def test_a_row_without_an_object_or_an_id_is_unparseable(body):
+def test_a_row_without_an_object_or_an_id_is_unparseable(body: bytes) -> None:
     with pytest.raises(Unparseable):
         parse(Raw("customers", "i1", body))

@@ -91,16 +91,15 @@ def flatten(custom: Mapping[str, Any], keys: Keys, limit: int) -> tuple[dict[str
     Returns:
         The map, and what has no place in it, named by the attribute.
     """
-    leaves = [(name, path, value) for name in sorted(custom) for path, value in _leaves(custom[name])]
+    found = [(name, path, value) for name in sorted(custom) for path, value in _leaves(custom[name])]
+    leaves = [leaf for leaf in found if not (isinstance(leaf[2], str) and is_masked(leaf[2]))]
     wanted = [keys.of(name, path) for name, path, _ in leaves]
     count = Counter(wanted)
     data: dict[str, Value] = {}
-    losses: list[Loss] = []
+    why = "the source masks it: the key may not read sensitive attributes"
+    losses = [Loss(f"custom.{leaf[0]}", "dropped", why) for leaf in found if leaf not in leaves]
     for (name, path, value), key in zip(leaves, wanted, strict=True):
         field = f"custom.{name}"
-        if isinstance(value, str) and is_masked(value):
-            losses.append(Loss(field, "dropped", "the source masks it: the key may not read sensitive attributes"))
-            continue
         if isinstance(value, str) and len(value) > limit:
             losses.append(Loss(field, "archived", f"longer than {limit} characters"))
             continue
@@ -150,7 +149,12 @@ def _leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str,
             for index, item in enumerate(plain):
                 yield from _leaves(item, (*path, str(index)))
         elif plain:
-            yield path, ", ".join(_text(item) for item in plain)
+            texts = [_text(item) for item in plain]
+            shown = [text for text in texts if not is_masked(text)]
+            if shown:
+                yield path, ", ".join(shown)
+            if len(shown) < len(texts):
+                yield path, "****"
     else:
         yield path, _plain(value)
 

@@ -98,6 +98,8 @@ class CrispMapper:
             return Decision(Fate.SKIP, conversation, "it was deleted at the source")
         custom, losses = self._flat(conversation.custom, look, CONVERSATION, RESERVED_CONVERSATION)
         tags, unknown = named_tags(conversation.tags, look)
+        if clean(conversation.title) != conversation.title:
+            losses.append(Loss("title", "changed", CLEANED))
         mapped = msgspec.structs.replace(conversation, custom=custom, tags=tags, title=clean(conversation.title))
         return Decision(Fate.LOAD, mapped, losses=(*losses, *unknown))
 
@@ -113,6 +115,8 @@ class CrispMapper:
             text = call_line(message.call)
         custom, more = self._flat(message.custom, look, MESSAGE, RESERVED_MESSAGE)
         subject = clean(message.subject)
+        if subject != message.subject:
+            losses.append(Loss("subject", "changed", CLEANED))
         if len(subject) > self._settings.max_value:
             losses.append(Loss("subject", "archived", f"longer than {self._settings.max_value} characters"))
             subject = ""

@@ -62,7 +62,8 @@ def merged_data(wanted: Mapping[str, Any], now: Mapping[str, Any], ours: Mapping
         if key in wanted or f"data.{key}" not in ours or digest(value) != ours[f"data.{key}"]
     }
     for key, value in wanted.items():
-        edited = f"data.{key}" in ours and key in now and digest(now[key]) != ours[f"data.{key}"]
+        # Somebody changed it, or took it away: both are left as they are.
+        edited = f"data.{key}" in ours and (key not in now or digest(now[key]) != ours[f"data.{key}"])
         if not edited:
             kept[key] = value
     return kept
