@@ -147,10 +147,10 @@ def test_a_journal_in_use_names_its_holder(mig: Mig) -> None:
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_drains_and_the_next_run_goes_on(number: int, code: int, tmp_path: Path) -> None:
-    with serving("kustomer", "--generate", "150", "--seed", "4") as source, serving("crisp") as target:
+    with serving("kustomer", "--generate", "60", "--seed", "4") as source, serving("crisp") as target:
         mig = Mig(tmp_path, source, target)
         process = mig.start(*PAIR, "--json")
-        while target.get("counters")["writes"] < 200:
+        while target.get("counters")["writes"] < 100:
             time.sleep(0.02)
         process.send_signal(number)
         out, err = process.communicate(timeout=60)
