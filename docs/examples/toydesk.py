@@ -109,7 +109,8 @@ class ToyTarget:
     async def send(self, calls: Sequence[mig.Call]) -> Sequence[mig.Receipt]:
         document = json.loads(self._path.read_text()) if self._path.exists() else {}
         for call in calls:
-            here, path = document, list(call.body["path"])  # type: ignore[call-overload]
+            here, path = document, call.body["path"]
+            assert isinstance(path, list | tuple)
             for key in path[:-1]:
                 here = here.setdefault(key, {})
             here[path[-1]] = call.body["value"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -91,4 +92,41 @@ async def test_what_changed_at_the_source_is_updated_and_nothing_else() -> None:
     assert report.kinds["message"].unchanged == 8
     assert ("message/m1.1", "edited") in target.end_state()["threads"]["conversation/t1"][1]
     assert target.end_state()["threads"]["conversation/t1"][2] == "done"
+    journal.close()
+
+
+class PausedInDoubt(StormTarget):
+    """Applies one operation without an answer, then has no quota left: for asking, or for saying it again."""
+
+    def __init__(self, clock: VirtualClock, at: str) -> None:
+        super().__init__(clock)
+        self._at = at
+        self.dry = False
+
+    async def send(self, calls: Sequence[mig.Call]) -> Sequence[mig.Receipt]:
+        if self.dry:
+            raise mig.Paused("no quota")
+        receipts = await super().send(calls)
+        if calls[0].op.name == self._at:
+            self.dry = True
+            raise mig.Unclear("no answer")
+        return receipts
+
+    async def find(self, calls: Sequence[mig.Call]) -> Mapping[tuple[mig.UnitKey, str], mig.Receipt]:
+        if self.dry:
+            raise mig.Paused("no quota")
+        return await super().find(calls)
+
+
+@pytest.mark.parametrize("at", ["birth", "message/m0.1", "profile"])
+async def test_a_pause_in_the_middle_of_a_doubt_forgets_nothing(at: str) -> None:
+    records = small_desk(threads=1)
+    expected = await quiet(records)
+    clock, journal = VirtualClock(), Journal.open("sqlite://", inline=True)
+    source, target = MemorySource(records), PausedInDoubt(clock, at)
+    assert (await run_once(journal, source, target, clock)).status == "paused"
+    target.dry, target._at = False, ""
+    report = await run_once(journal, source, target, clock)
+    assert target.end_state() == expected
+    assert target.orphans() <= report.orphans
     journal.close()

@@ -212,9 +212,12 @@ class Deliverer:
         refs = {ref for step in plan.steps for ref in step.op.after}
         refs |= {hole.of for step in plan.steps for hole in _holes(step.op.body) if hole.of is not None}
         for ref in sorted(refs):
-            home = await self._journal.read(lambda c, ref=ref: delivery.unit_of(c, self._mig, ref))  # type: ignore[misc]
+            home = await self._home(ref)
             if home is not None:
                 await self.ensure(home, phase, above)
+
+    async def _home(self, ref: Ref) -> UnitKey | None:
+        return await self._journal.read(lambda c: delivery.unit_of(c, self._mig, ref))
 
     async def _send(self, plan: Delivery, window: Sequence[Step], results: dict[str, Outcome]) -> None:
         """Claim a window, settle each of its steps in order, write the proof."""
@@ -237,7 +240,8 @@ class Deliverer:
                 try:
                     outcome = await self._one(plan, step, results, foreign)
                 except (Paused, Stopped):
-                    settled[-1] = Settled(step.op.name, "released")  # it certainly did not leave
+                    if not step.left:  # it certainly did not leave
+                        settled[-1] = Settled(step.op.name, "released")
                     raise
                 results[step.op.name] = outcome
                 settled[-1] = Settled(step.op.name, outcome.state, outcome.receipt, step.digest)

@@ -94,13 +94,15 @@ class Extractor:
         found = False
         after: Ref | None = None
         while not self.stopping:
-            start = after
-            page = await self._journal.read(lambda c: staging.missing_parents(c, self._mig, start))  # noqa: B023
+            page = await self._missing(after)
             if not page:
                 break
             found = await self.fetch([ref for ref in page if ref not in self._asked]) or found
             after = page[-1]
         return found
+
+    async def _missing(self, after: Ref | None) -> list[Ref]:
+        return await self._journal.read(lambda c: staging.missing_parents(c, self._mig, after))
 
     async def fetch(self, refs: Sequence[Ref]) -> bool:
         """Stage records by id, as far as the source has them; each is asked for once a run.

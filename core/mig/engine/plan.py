@@ -21,7 +21,9 @@ class Step(Struct):
     """send, revise, undo; ask: only find out whether it took effect with what was sent then."""
     digest: str
     doubtful: bool = False
-    """An earlier attempt may have taken effect."""
+    """An attempt of an earlier run may have taken effect."""
+    left: bool = False
+    """An attempt of this run may have: set while it is sent."""
     before: OperationRow | None = None
     old: Receipt | None = None
 

@@ -67,7 +67,8 @@ class Settler:
 
         Raises:
             Refused: The target cannot be reached, or never answers clearly; what is in doubt stays in doubt.
-            Paused: A quota is used up.
+            Paused: A quota is used up; `step.left` says whether an attempt is still in doubt.
+            Stopped: The run is asked to end; likewise.
         """
         sent_at: float | None = self._born if step.doubtful else None
         unclear = 0
@@ -81,6 +82,7 @@ class Settler:
                     if found is not None:
                         return found
                     sent_at = None
+                    step.left = step.left and step.alone  # a clear no; of a birth nobody can give one
                 return await self._act(step, Call(unit, step.op, fill(step.op)))
             except Rejected as error:
                 return Outcome("failed", step.old, f"{error.message}. {error.hint}".strip())
@@ -106,6 +108,7 @@ class Settler:
                         f"the target keeps answering unclearly ({error.message})",
                         "Run again later: what is in doubt is asked about first.",
                     ) from error
+                step.left = True
                 if step.alone and sent_at is None:
                     await orphaned()
                 sent_at = self._clock.monotonic() if sent_at is None else sent_at

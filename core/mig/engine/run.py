@@ -227,8 +227,7 @@ class _Engine:
     async def _feed(self, queue: asyncio.Queue[UnitKey | None]) -> None:
         after: tuple[int, int, str] | None = None
         while not self._deliverer.stopping:
-            start = after
-            page = await self._run.journal.read(lambda c: delivery.next_units(c, self._mig, start, _PAGE))  # noqa: B023
+            page = await self._units(after)
             if not page:
                 break
             for _, _, key in page:
@@ -236,6 +235,9 @@ class _Engine:
             after = page[-1]
         for _ in range(self._run.engine.lanes):
             await queue.put(None)
+
+    async def _units(self, after: tuple[int, int, str] | None) -> list[tuple[int, int, str]]:
+        return await self._run.journal.read(lambda c: delivery.next_units(c, self._mig, after, _PAGE))
 
     async def _lane(self, queue: asyncio.Queue[UnitKey | None], phase: int) -> None:
         while (key := await queue.get()) is not None:

@@ -32,6 +32,7 @@ class CrispClient:
         self._settings = settings
         self._access = access
         self._refused_creations = 0
+        self._probe_at = 0.0
         token = base64.b64encode(f"{settings.identifier}:{settings.key.reveal()}".encode()).decode()
         self.http = Http(
             settings.url,
@@ -142,10 +143,14 @@ class CrispClient:
 
         What was used is not corrected by this guess: the next run asks again.
         """
-        if creates and self._refused_creations < 2 and CREATIONS in self._access.budgets.levels:
-            self._refused_creations += 1
-            self._access.budgets.close(CREATIONS, self._pace)
-            return NotApplied(f"{what}: 423, the plan's pace of creation", self._pace)
+        if creates and CREATIONS in self._access.budgets.levels:
+            now = self._access.clock.monotonic()
+            if now >= self._probe_at:  # several lanes refused together are one refusal
+                self._refused_creations += 1
+                self._probe_at = now + self._pace / 2
+            if self._refused_creations <= 2:
+                self._access.budgets.close(CREATIONS, self._pace)
+                return NotApplied(f"{what}: 423, the plan's pace of creation", self._pace)
         return Paused(
             f"Crisp's daily quota of this token is used up (423 on {what})",
             "Run the same command again tomorrow; it goes on where it stopped. A plugin token's quota can be raised.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from msgspec import Struct
@@ -100,7 +101,7 @@ def _mend(resource: Any, odd: set[str]) -> Any:
     """Replace lone surrogates everywhere, and note the names of the attributes that held one."""
     if isinstance(resource, dict) and isinstance(resource.get("attributes"), dict):
         for name, value in resource["attributes"].items():
-            clean({name: value}, lambda name=name: odd.add(clean(name, _nothing)))  # type: ignore[misc]
+            clean({name: value}, partial(odd.add, clean(name, _nothing)))
     return clean(resource, _nothing)
 
 
