@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs constraints clean
+.PHONY: help demo test soak fidelity lint docs constraints clean
 
 help: ## What can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -32,6 +32,12 @@ demo: $(VENV)/run.stamp ## The whole story on two sandboxes on this machine
 
 test: $(VENV)/test.stamp ## The test suite
 	$(BIN)/python -m pytest
+
+soak: $(VENV)/test.stamp ## The slow tests, which make test leaves out
+	$(BIN)/python -m pytest -m soak
+
+fidelity: $(VENV)/run.stamp ## The platforms' own clients judge our sandboxes (node and npm are needed)
+	$(BIN)/python bench/fidelity/run.py
 
 lint: $(VENV)/dev.stamp ## Style, types, floors
 	$(BIN)/ruff check

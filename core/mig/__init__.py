@@ -3,6 +3,7 @@
 from mig.budgets import Bucket, Budgets
 from mig.clock import Clock
 from mig.errors import (
+    Lost,
     MigError,
     NotApplied,
     Paused,
@@ -55,6 +56,7 @@ from mig.model import (
 from mig.platforms import (
     Access,
     Call,
+    CanCheck,
     CanConclude,
     CanRevise,
     CanUndo,
@@ -65,6 +67,7 @@ from mig.platforms import (
     Effect,
     Fate,
     File,
+    Finding,
     FromReceipt,
     HasFiles,
     Keep,
@@ -89,6 +92,7 @@ from mig.platforms import (
     Scope,
     Source,
     SourceSpec,
+    Spooled,
     Target,
     TargetSpec,
     Unit,
@@ -117,6 +121,7 @@ __all__ = [
     "Bucket",
     "Budgets",
     "Call",
+    "CanCheck",
     "CanConclude",
     "CanRevise",
     "CanUndo",
@@ -132,6 +137,7 @@ __all__ = [
     "Effect",
     "Fate",
     "File",
+    "Finding",
     "FromReceipt",
     "Handle",
     "HasFiles",
@@ -140,6 +146,7 @@ __all__ = [
     "Location",
     "Lookup",
     "Loss",
+    "Lost",
     "Mapper",
     "MapperSpec",
     "Message",
@@ -171,6 +178,7 @@ __all__ = [
     "Scope",
     "Source",
     "SourceSpec",
+    "Spooled",
     "Tag",
     "Target",
     "TargetSpec",

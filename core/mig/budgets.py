@@ -87,6 +87,12 @@ class Budgets:
             else:
                 level.bucket = bucket
 
+    def reshare(self, shares: Mapping[str, float]) -> None:
+        """Other shares from now on; a bucket that is not named has its platform's own."""
+        self._shares = dict(shares)
+        for name, level in self.levels.items():
+            level.share = self._shares.get(name, level.bucket.share)
+
     async def spend(self, names: Sequence[str], count: int = 1) -> None:
         """Wait until every bucket named has room, and take from all of them.
 

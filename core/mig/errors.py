@@ -7,7 +7,8 @@ MigError                    a message for a person: what happened, to which thin
 |-- Unreadable              ends one kind, exit 1: the endpoint refuses it, the rest goes on
 |-- RecordError             quarantines one record, exit 1
 |   |-- Unparseable         at the source
-|   `-- Rejected            at the target
+|   |-- Rejected            at the target
+|   `-- Lost                a file whose bytes will never be had: archived, and named where it belongs
 |-- NotApplied              a request that certainly had no effect: it is sent again
 `-- Unclear                 a request that may have had an effect: the target is asked before it is sent again
 """
@@ -75,6 +76,10 @@ class Unparseable(RecordError):
 
 class Rejected(RecordError):
     """The target refuses what a record became (a 4xx that will not change by itself)."""
+
+
+class Lost(RecordError):
+    """The bytes of a file cannot be had, now or later: it is archived with this reason, and its place names it."""
 
 
 class NotApplied(MigError):

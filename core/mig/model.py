@@ -240,6 +240,8 @@ class Attachment(Record, frozen=True, kw_only=True):
     size: int | None = None
     """Bytes, as the source claims."""
     redacted: bool = False
+    url: str = ""
+    """An address at the source that lasts as long as the source does; empty: there is none."""
 
 
 class Tag(Record, frozen=True, kw_only=True):

@@ -60,7 +60,12 @@ class Scope(Struct, frozen=True):
     """Empty: all the source has."""
     since: datetime | None = None
     until: datetime | None = None
+    """Both of the creation of conversations: `since` is in it, `until` is not."""
     filters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """agent, customer (ids or e-mail addresses), channel (names or groups), tag (names or ids), limit (one number).
+
+    A source may read more than this: what is moved is decided over what was read.
+    """
 
 
 class Partition(Struct, frozen=True, order=True):
@@ -68,6 +73,8 @@ class Partition(Struct, frozen=True, order=True):
 
     resource: str
     name: str = "all"
+    whole: bool = False
+    """It reads the same whatever the scope: every run goes on where the last one stopped."""
 
 
 class Page(Struct, frozen=True):
@@ -134,7 +141,12 @@ class HasFiles(Protocol):
     """The source can give the bytes of attachments."""
 
     def open_file(self, record: Record) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
-        """The bytes of an attachment, by a fresh address each time."""
+        """The bytes of an attachment, by a fresh address each time.
+
+        Raises:
+            Lost: They cannot be had, now or later (gone, redacted, an address that must not be followed).
+            Unclear: They could not be had this time; also while they are read.
+        """
         ...
 
 
@@ -223,7 +235,7 @@ class Effect(enum.StrEnum):
     PUT = "put"
     """Twice is one: let a late one land, say it again."""
     FREE = "free"
-    """Twice is harmless waste (an upload nobody refers to)."""
+    """Twice is harmless waste (an upload nobody refers to). The same request with the same bytes is sent once."""
 
 
 class FromReceipt(Struct, frozen=True, tag=True):
@@ -238,7 +250,7 @@ class FromReceipt(Struct, frozen=True, tag=True):
 
 
 class File(Struct, frozen=True, tag=True):
-    """Bytes of an attachment: the engine opens the source, spools with limits, hands a path."""
+    """Bytes of an attachment: the engine opens the source, spools them with limits, and hands them on (`Spooled`)."""
 
     ref: Ref
 
@@ -304,6 +316,19 @@ class Receipt(Struct, frozen=True):
     """It stood there already as it is wanted: nothing was written."""
     written: Mapping[str, str] = field(default_factory=dict)
     """Digest per field of what we wrote last: it tells somebody's later edit from ours."""
+    declined: str = ""
+    """Why the target does not take what this carries (a file too large): those records are archived for it."""
+
+
+class Spooled(Struct, frozen=True):
+    """The bytes of a file on this machine, for as long as its operation is sent; or why there are none."""
+
+    path: Path | None
+    size: int = 0
+    sha256: str = ""
+    """Hexadecimal."""
+    why: str = ""
+    """Why the bytes cannot be had, now or later; empty: they are there."""
 
 
 class Call(Struct, frozen=True):
@@ -312,7 +337,8 @@ class Call(Struct, frozen=True):
     unit: UnitKey
     op: Operation
     body: Body
-    files: Mapping[Ref, Path] = field(default_factory=dict)
+    files: Mapping[Ref, Spooled] = field(default_factory=dict)
+    """Of every `File` in the body."""
 
 
 class Keep(Struct, frozen=True):
@@ -411,6 +437,34 @@ class CanConclude(Protocol):
         ...
 
 
+class Finding(Struct, frozen=True, kw_only=True):
+    """One line of `mig check`."""
+
+    name: str
+    """What was looked at."""
+    state: str
+    """ok; warn: it works, and the person should know; fail: a run would be refused or lose something."""
+    text: str
+    hint: str = ""
+    """What to do about it."""
+
+
+@runtime_checkable
+class CanCheck(Protocol):
+    """A source or target that can be looked over before a run. It writes nothing, unless it is told to."""
+
+    def check(self, *, write: bool) -> AsyncIterator[Finding]:
+        """Credentials, permission for each endpoint used, limits, and what could go wrong, one by one.
+
+        Args:
+            write: Something empty may be made and removed again, to measure what reading alone cannot tell.
+
+        Raises:
+            Refused: The rest cannot be asked.
+        """
+        ...
+
+
 @runtime_checkable
 class CanUndo(Protocol):
     """The target can take back what we created."""
@@ -433,6 +487,8 @@ class SourceSpec(Struct, frozen=True):
     kinds: Mapping[Kind, type[Record]]
     resources: Mapping[str, Kind]
     """Resource -> kind: where a raw that cannot be parsed is counted."""
+    channels: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """The groups chat, email, social, sms, voice -> the platform's own names, for `--channel`."""
 
 
 class TargetSpec(Struct, frozen=True):
@@ -445,6 +501,12 @@ class TargetSpec(Struct, frozen=True):
     """What docs print; a workspace may narrow it (Capabilities)."""
     normals: Mapping[str, Callable[[object], object]] = field(default_factory=dict)
     """The functions named by "normal:<name>" in keeps; pure."""
+    asks: Mapping[str, str] = field(default_factory=dict)
+    """What no API shows and a person must confirm under [acknowledged] in mig.toml before the first write."""
+    address: Callable[[Any, str], str] | None = None
+    """Where a person finds a conversation: from the settings and its id there."""
+    letter: Callable[[Any, Mapping[str, int], Mapping[str, float]], str] | None = None
+    """Makes a letter to the platform's support: from the settings, what a plan costs per budget, and the seconds."""
 
 
 class MapperSpec(Struct, frozen=True):

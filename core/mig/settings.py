@@ -7,7 +7,7 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Struct, field
@@ -59,6 +59,14 @@ class EngineSettings(Settings, frozen=True, kw_only=True):
     """How often an unclear answer may be followed by another question before the run gives the unit up for now."""
     patience_s: float = 60.0
     """How long a platform may be unreachable before the run ends."""
+    file_mb: int = 100
+    """Megabytes of a file that are read at most; a larger one is archived, and its place names it."""
+    file_s: float = 600.0
+    """How long a file's bytes may take."""
+    canary_s: float = 240.0
+    """How long `mig run --canary` waits for mail that should not come."""
+    spool: str = ""
+    """A folder for the bytes under way; empty: the system's own for temporary files."""
 
 
 class Config(Struct, frozen=True, kw_only=True):
@@ -75,10 +83,17 @@ class Config(Struct, frozen=True, kw_only=True):
     target_flags: Mapping[str, str] = field(default_factory=dict)
     engine: EngineSettings = EngineSettings()
     shares: Mapping[str, float] = field(default_factory=dict)
+    hours: str = ""
+    """When a run may work, "20-06"; empty: always."""
+    acknowledged: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Platform -> what a person confirmed of it. It stands in mig.toml only: no flag and no variable can say it."""
+    path: Path | None = None
+    """The file it was read from, to be read again while a run lasts."""
 
 
 S = TypeVar("S", bound=Settings)
 _SIDES = ("source", "target")
+_KNOWN = "Known: state, hours, [source], [target], [engine], [shares], [acknowledged]."
 
 
 def load_config(
@@ -116,10 +131,11 @@ def load_config(
     names = {side: str(sides[side].pop("name", "")) for side in _SIDES}
     engine = _convert(document.pop("engine", {}), EngineSettings, "engine", "")
     shares = _convert_shares(document.pop("shares", {}))
-    file_state = str(document.pop("state", ""))
+    file_state, hours = str(document.pop("state", "")), str(document.pop("hours", ""))
+    acknowledged = _acknowledged(document.pop("acknowledged", {}))
     if document:
         unknown = ", ".join(sorted(document))
-        raise Usage(f"mig.toml: {unknown} is unknown", "Known: state, [source], [target], [engine], [shares].")
+        raise Usage(f"mig.toml: {unknown} is unknown", _KNOWN)
     return Config(
         state=state or environment.get("MIG_STATE") or file_state or "sqlite:///mig.db",
         source=source or names["source"],
@@ -130,7 +146,20 @@ def load_config(
         target_flags=flags["target"],
         engine=engine,
         shares=shares,
+        hours=hours,
+        acknowledged=acknowledged,
+        path=path or (Path("mig.toml") if Path("mig.toml").exists() else None),
     )
+
+
+def live_settings(path: Path) -> tuple[dict[str, float], str]:
+    """What of mig.toml applies to a run under way: shares and hours.
+
+    Raises:
+        Usage: It cannot be read.
+    """
+    document = _read(path)
+    return _convert_shares(document.get("shares", {})), str(document.get("hours", ""))
 
 
 def platform_settings(
@@ -160,6 +189,9 @@ def platform_settings(
         if text is not None:
             values[name] = text
     values |= flags or {}
+    for name, hint in hints.items():  # a list in the environment or a flag: a,b
+        if get_origin(hint) is list and isinstance(values.get(name), str):
+            values[name] = [part.strip() for part in values[name].split(",") if part.strip()]
     return _convert(values, kind, platform, prefix)
 
 
@@ -202,6 +234,13 @@ def _apply(text: str, sides: dict[str, dict[str, str]]) -> None:
     if not (equals and dot and key) or side not in _SIDES:
         raise Usage(f"--set {name}: not source.NAME=VALUE or target.NAME=VALUE", "Example: --set target.plan=plus")
     sides[side][key] = value
+
+
+def _acknowledged(table: Any) -> dict[str, frozenset[str]]:
+    try:
+        return {name: frozenset(words) for name, words in msgspec.convert(table, dict[str, list[str]]).items()}
+    except msgspec.ValidationError as error:
+        raise Usage(f"mig.toml: [acknowledged]: {error}", 'Example: acme = ["robots-off"]') from error
 
 
 def _convert_shares(shares: Any) -> dict[str, float]:

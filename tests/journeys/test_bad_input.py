@@ -150,7 +150,7 @@ def test_a_signal_drains_and_the_next_run_goes_on(number: int, code: int, tmp_pa
     with serving("kustomer", "--generate", "60", "--seed", "4") as source, serving("crisp") as target:
         mig = Mig(tmp_path, source, target)
         process = mig.start(*PAIR, "--json")
-        while target.get("counters")["writes"] < 100:
+        while target.get("counters")["writes"] < 100 and process.poll() is None:
             time.sleep(0.02)
         process.send_signal(number)
         out, err = process.communicate(timeout=60)
@@ -162,11 +162,8 @@ def test_a_signal_drains_and_the_next_run_goes_on(number: int, code: int, tmp_pa
         assert report["possible_orphans"] == 0
         state = target.get("state")
         sources = [c["meta"]["data"]["source_id"] for c in state["conversations"]]
-        assert (
-            len(sources)
-            == len(set(sources))
-            == report["kinds"]["conversation"]["loaded"] + report["kinds"]["conversation"]["unchanged"]
-        )
+        counts = report["kinds"]["conversation"]  # updated: begun by the run that was stopped
+        assert len(sources) == len(set(sources)) == counts["loaded"] + counts["updated"] + counts["unchanged"]
 
 
 def test_nothing_is_readable_by_others_under_a_loose_umask(mig: Mig) -> None:
@@ -175,7 +172,8 @@ def test_nothing_is_readable_by_others_under_a_loose_umask(mig: Mig) -> None:
         mig.run("--log-file", "log.jsonl")
     finally:
         os.umask(before)
-    loose = [path.name for path in mig.folder.iterdir() if path.stat().st_mode & 0o077]
+    ours = [path for path in mig.folder.iterdir() if path.name != "mig.toml"]
+    loose = [path.name for path in ours if path.stat().st_mode & 0o077]
     assert loose == []
 
 

@@ -13,16 +13,19 @@ import pytest
 from desk_calls import call_findings, calls_by_session
 from desk_changes import EDITED, EMAIL, PHONE, Changes, change, give_email, give_value
 from desk_fates import Fates, decide
+from desk_files import files_of, lost_of, sent_files, sha256_of, told_as_lost, uploads_needed
 from desk_findings import Findings
 from desk_lines import begins_with_the_team, line_findings, lines_of
 from desk_people import ids_findings, people_findings
 from desk_process import Run, Sandbox, run_mig, serving
-from desk_sample import SAMPLE, Desk, Json, read_sample
+from desk_sample import SAMPLE, Desk, Json, read_sample, related
 from desk_threads import dates_findings, extra_keys, presence_findings, sessions_of, thread_findings
 
 STATES = ("loaded", "updated", "unchanged", "archived", "merged", "skipped", "failed", "pending")
 OVERHEAD = 20
 """Requests a run may make that belong to no record: who works here, which inboxes, what of ours is there."""
+PAGES = 78
+"""Pages of lists that a second run does not read again: messages, notes, conversations, customers, companies."""
 TWO_HOURS = 7200
 
 
@@ -34,11 +37,15 @@ class Chapter:
     desk: Desk
     fates: Fates
     state: Json
+    bucket: list[Json]
+    """What the target's bucket holds."""
     counters: Json
     writes: list[Json]
     """Those of this run."""
     asked: int
-    """Requests the source answered during this run."""
+    """Requests the source's API answered during this run."""
+    downloads: int
+    """Files its object store was asked for during this run."""
     notified: dict[str, int]
 
     def kind(self, name: str) -> dict[str, int]:
@@ -56,24 +63,28 @@ class World:
     folder: Path
     seen: int = 0
     answered: int = 0
+    downloaded: int = 0
 
     def chapter(self, desk: Desk) -> Chapter:
         """Run once more; the desk is what the source holds now."""
         run = run_mig(self.folder, self.source, self.target)
         writes: list[Json] = self.target.get(f"history?after={self.seen}")
         self.seen += len(writes)
-        answered: int = sum(self.source.get("counters")["statuses"].values())
+        routes = self.source.get("counters")["routes"]
+        downloaded: int = sum(count for name, count in routes.items() if "/_files/" in name)
+        downloads, self.downloaded = downloaded - self.downloaded, downloaded
+        answered: int = sum(routes.values()) - downloaded
         asked, self.answered = answered - self.answered, answered
-        state, counters = self.target.get("state"), self.target.get("counters")
+        state, bucket, counters = (self.target.get(word) for word in ("state", "bucket", "counters"))
         notified = self.target.get("notifications")["counts"]
-        return Chapter(run, desk, decide(desk), state, counters, writes, asked, notified)
+        return Chapter(run, desk, decide(desk), state, bucket, counters, writes, asked, downloads, notified)
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with (
         serving("kustomer", "--dataset", str(SAMPLE)) as source,
-        serving("crisp", "--operators", str(SAMPLE)) as target,
+        serving("crisp", "--operators", str(SAMPLE), "--switch", "extensions=*") as target,
     ):
         yield World(source, target, tmp_path_factory.mktemp("sample"))
 
@@ -157,6 +168,21 @@ def test_the_file_asks_for_what_the_issue_counts(first: Chapter) -> None:
         "archived: customer not in the file": 1,
         "archived: conversation not in the file": 29,
     }
+    assert fates.counted("attachments") == {
+        "thread": 608,
+        "archived: too large": 1,
+        "archived: conversation not in the file": 12,
+        "archived: message not in the file": 25,
+        "skipped: spam": 9,
+    }
+
+
+def test_files_of_messages_that_are_gone_can_be_seen_by_nobody(first: Chapter) -> None:
+    seen = {file["id"] for kind in ("messages", "notes") for row in first.desk.rows(kind) for file in files_of(first.desk, row)}
+    unseen = [row for row in first.desk.rows("attachments") if row["id"] not in seen]
+    assert len(unseen) == 25
+    assert [first.desk.get("messages", related(row, "message")) for row in unseen] == [None] * 25
+    assert first.run.report["kinds"]["attachment"]["in_scope"] == 655 - 25
 
 
 # ---- what the run says ----------------------------------------------------------------------------------------------
@@ -188,6 +214,7 @@ def test_the_run_counts_what_the_file_asks_for(first: Chapter) -> None:
     assert first.kind("conversation") == {"loaded": 604, "archived": 29, "skipped": 20}
     assert first.kind("message") == {"loaded": 5153 + 128 + 51, "archived": 151, "skipped": 93 + 90}
     assert first.kind("note") == {"loaded": 208 + 8, "archived": 4 + 29, "skipped": 3 + 15}
+    assert first.kind("attachment") == {"loaded": 608, "archived": 1 + 12, "skipped": 9}
 
 
 def test_the_run_counts_its_requests_as_the_platforms_do(first: Chapter, again: Chapter) -> None:
@@ -198,11 +225,18 @@ def test_the_run_counts_its_requests_as_the_platforms_do(first: Chapter, again: 
     assert first.counters["by_status"].keys() <= {"200", "201", "202", "206"}
 
 
+def test_every_file_is_read_once_and_asked_about_at_most_once(first: Chapter, again: Chapter) -> None:
+    assert first.downloads == 608 + 1
+    assert again.downloads == 0
+    assert first.asked - again.asked <= 609 + PAGES
+
+
 def test_a_second_run_writes_nothing(first: Chapter, again: Chapter) -> None:
     assert (again.run.code, again.run.report["status"]) == (0, "completed"), again.run.said
     assert again.writes == []
     assert again.state["conversations"] == first.state["conversations"]
     assert again.state["people"] == first.state["people"]
+    assert again.bucket == first.bucket
     for name in first.run.report["kinds"]:
         counts = Counter(first.kind(name))
         expected = counts | {"unchanged": counts.pop("loaded", 0)}
@@ -242,8 +276,34 @@ def test_no_thread_has_data_nobody_explains(first: Chapter) -> None:
 
 
 def test_every_message_and_note_is_there_once_in_order_as_it_was_said(first: Chapter) -> None:
-    found = line_findings(first.desk, first.fates, first.state)
+    found = line_findings(first.desk, first.fates, first.state, first.bucket)
     assert not found, show(found)
+
+
+def test_every_file_of_a_thread_arrives_byte_for_byte_and_a_note_names_the_one_too_large(first: Chapter) -> None:
+    uploads = {one["url"]: one for one in first.bucket}
+    arrived = {one["properties"]["source_id"].partition("/")[2]: uploads[one["content"]["url"]] for one in sent_files(first.state)}
+    assert len(arrived) == len(list(sent_files(first.state))) == 608
+    wanted = {one["id"]: sha256_of(one) for one in first.desk.rows("attachments") if one["id"] in arrived}
+    assert {name: upload["sha256"] for name, upload in arrived.items()} == wanted
+    assert sum(upload["size"] == 0 for upload in arrived.values()) == 81
+    assert [one["puts"] for one in first.bucket] == [1] * len(uploads_needed(first.desk, first.fates))
+    large = [one for one, fate in first.fates.attachments.items() if fate == "archived: too large"]
+    notes = [
+        one["content"]
+        for session in first.state["conversations"]
+        for one in session["messages"]
+        if one["type"] == "note" and one["properties"].get("source_id", "").startswith("attachment/")
+    ]
+    assert len(large) == len(notes) == 1
+    assert notes[0].startswith("[file: big video.mp4: ")
+
+
+def test_files_that_threads_name_and_the_source_has_not_are_told(first: Chapter) -> None:
+    rows = [row for row in first.desk.rows("messages") if first.fates.messages[row["id"]] == "text"]
+    lost = [one for row in rows for one in lost_of(first.desk, row)]
+    assert len(lost) == 107
+    assert sorted(told_as_lost(first.state)) == sorted(lost)
 
 
 def test_threads_the_team_began_and_only_they_have_an_opening_note(first: Chapter) -> None:
@@ -262,9 +322,13 @@ def test_threads_the_team_began_and_only_they_have_an_opening_note(first: Chapte
 # ---- what it cost and whom it reached -------------------------------------------------------------------------------
 
 
-def test_every_thread_costs_four_requests_and_one_per_message_in_a_safe_order(first: Chapter) -> None:
+def test_every_thread_costs_four_requests_and_one_per_message_and_two_per_file(first: Chapter) -> None:
+    """The generation of an upload's address belongs to no thread; `call_findings` counts the rest."""
     found = call_findings(first.state, first.writes)
     assert not found, show(found)
+    generated = first.counters["by_route"]["POST /bucket/url/generate"]
+    assert generated == len(uploads_needed(first.desk, first.fates)) + 1  # what is too large is known only then
+    assert generated <= 608 + 1
 
 
 def test_the_counters_of_the_sandbox_know_of_no_other_request(first: Chapter) -> None:
@@ -276,6 +340,7 @@ def test_the_counters_of_the_sandbox_know_of_no_other_request(first: Chapter) ->
         "message": written,
         "routing": sum(session["assigned"] is not None for session in sessions),
         "inbox": sum(session["inbox_id"] is not None for session in sessions),
+        "generate": len(uploads_needed(first.desk, first.fates)) + 1,
         **dict.fromkeys(("profile", "{people_id}"), len(first.state["people"])),
     }
     assert first.counters["requests"] - sum(asked.values()) <= OVERHEAD
@@ -327,7 +392,7 @@ def test_after_changes_everything_stands_as_the_source_says_now(changed: tuple[C
         people_findings(chapter.desk, chapter.fates, chapter.state["people"]),
         presence_findings(chapter.desk, chapter.fates, chapter.state),
         thread_findings(chapter.desk, chapter.fates, chapter.state),
-        line_findings(chapter.desk, chapter.fates, chapter.state),
+        line_findings(chapter.desk, chapter.fates, chapter.state, chapter.bucket),
     ]
     assert not any(audits), "\n".join(show(one) for one in audits)
 

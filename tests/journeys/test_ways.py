@@ -95,7 +95,9 @@ def _short(found: dict[str, Any], report: dict[str, Any]) -> None:
     assert all(
         len(row["content"].encode("utf-16-le")) <= 120
         for row in _messages(found)
-        if row["from"] != "user" or row["type"] != "note"
+        if row["type"] != "file"
+        and (row["from"] != "user" or row["type"] != "note")
+        and "source_parent" not in row["properties"]
     )
 
 

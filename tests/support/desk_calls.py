@@ -22,7 +22,7 @@ class Calls:
     """C create, M metas, m message, R read mark, A assignment, I inbox, S state; ? anything else."""
     numbers: list[int] = field(default_factory=list)
     stamps: list[int] = field(default_factory=list)
-    """The timestamps of its messages."""
+    """The timestamps of its messages, files too."""
 
 
 def calls_by_session(writes: list[Json]) -> dict[str, Calls]:
@@ -46,7 +46,10 @@ def calls_by_session(writes: list[Json]) -> dict[str, Calls]:
 
 
 def call_findings(state: Json, writes: list[Json]) -> Findings:
-    """Check that every conversation of a first run cost 4 + m requests and those it needs, in a safe order."""
+    """Check that every conversation of a first run cost 4 + m requests and those it needs, in a safe order.
+
+    A file is a message here; the address of its upload is asked for beside every conversation and counted elsewhere.
+    """
     found = Findings()
     calls = calls_by_session(writes)
     births = {

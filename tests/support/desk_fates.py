@@ -9,6 +9,7 @@ from desk_sample import Desk, Json, all_related, facts, moment, related
 
 LOADED = ("text", "call", "redacted", "thread", "profile", "notepad")
 """Fates of records that stand on the target."""
+_SIZES = {"image/gif": 3_000_000, **dict.fromkeys(("image/jpeg", "image/png", "image/webp"), 12_000_000)}
 
 
 @dataclass
@@ -21,6 +22,7 @@ class Fates:
     conversations: dict[str, str] = field(default_factory=dict)
     messages: dict[str, str] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
+    attachments: dict[str, str] = field(default_factory=dict)
 
     def counted(self, kind: str) -> Counter[str]:
         """How many records of a kind have each fate."""
@@ -28,11 +30,12 @@ class Fates:
 
 
 def decide(desk: Desk) -> Fates:
-    """The fates of the customers, conversations, messages and notes of a desk."""
+    """The fates of the customers, conversations, messages, notes and files of a desk."""
     fates = Fates()
     _contacts(desk, fates)
     fates.messages = {row["id"]: message_fate(desk, row) for row in desk.rows("messages")}
     fates.notes = {row["id"]: note_fate(desk, fates, row) for row in desk.rows("notes")}
+    fates.attachments = {row["id"]: file_fate(desk, fates, row) for row in desk.rows("attachments")}
     _conversations(desk, fates)
     return fates
 
@@ -78,6 +81,21 @@ def note_fate(desk: Desk, fates: Fates, note: Json) -> str:
     if contact is None:
         return "archived: customer not in the file"
     return "archived: with its contact" if contact.startswith("archived") else "notepad"
+
+
+def file_fate(desk: Desk, fates: Fates, file: Json) -> str:
+    """Whether the bytes of a file arrive beside their message."""
+    message = fates.messages.get(related(file, "message") or "")
+    if message is None:
+        return "archived: message not in the file"
+    if message != "text":
+        return message
+    return "archived: too large" if (facts(file).get("contentLength") or 0) > size_limit(file) else "thread"
+
+
+def size_limit(file: Json) -> int:
+    """The bytes the target takes of a file of this type (`docs/api/crisp.md`, section 8)."""
+    return _SIZES.get(str(facts(file).get("contentType") or ""), 10_000_000)
 
 
 def _contacts(desk: Desk, fates: Fates) -> None:

@@ -9,15 +9,15 @@ from itertools import groupby
 
 from desk_custom import flat, keys_of
 from desk_fates import LOADED, Fates, text_of
+from desk_files import NOT_FOUND, file_findings, files_of, lost_of, property_findings
 from desk_findings import ABSENT, Findings, value_of
 from desk_people import nicknames
-from desk_sample import Desk, Json, all_related, clean, facts, in_order, related, said_at
+from desk_sample import Desk, Json, clean, facts, in_order, related, said_at
 from desk_threads import threads_by_id
 
 LONGEST_TEXT = 2000
 CALL_FACTS = ("from", "to", "placedAt", "answeredAt", "endedAt", "status")
 _PART = re.compile(r"\A\((\d+)/(\d+)\)\s?")
-_FILE = "[file: "
 
 
 @dataclass(frozen=True)
@@ -59,10 +59,17 @@ def begins_with_the_team(lines: list[Line]) -> bool:
     return not any(line.fate in ("text", "call") and line.sides == ("user",) for line in lines)
 
 
-def line_findings(desk: Desk, fates: Fates, state: Json) -> Findings:
-    """Compare every line of every thread, part by part; no other may be there but what the platform leaves itself."""
+def line_findings(desk: Desk, fates: Fates, state: Json, bucket: list[Json]) -> Findings:
+    """Compare every line of every thread, part by part, and the files beside it; nothing else may be there.
+
+    Args:
+        desk: The source.
+        fates: What must become of its records.
+        state: What stands on the target.
+        bucket: What the target's bucket holds.
+    """
     found = Findings()
-    audit = _Audit(found, desk, state)
+    audit = _Audit(found, desk, fates, state, bucket)
     lines = lines_of(desk, fates)
     for conversation_id, sessions in threads_by_id(state).items():
         for session in sessions:
@@ -73,8 +80,9 @@ def line_findings(desk: Desk, fates: Fates, state: Json) -> Findings:
 class _Audit:
     """The comparison of lines, and what all of them are compared with."""
 
-    def __init__(self, found: Findings, desk: Desk, state: Json) -> None:
-        self.found, self.desk = found, desk
+    def __init__(self, found: Findings, desk: Desk, fates: Fates, state: Json, bucket: list[Json]) -> None:
+        self.found, self.desk, self.fates = found, desk, fates
+        self.uploads = {one["url"]: one for one in bucket}
         self.operators = {one["email"].casefold(): one["user_id"] for one in state["operators"]}
         self.keys = keys_of(desk, "message")
 
@@ -95,8 +103,8 @@ class _Audit:
         expected = [opening] if begins_with_the_team(lines) else []
         marks = [mark for mark, _ in groups]
         self.found.equal(record, "opening note", expected, [one for one in marks if one == opening])
-        wanted = [line.mark for line in lines]
         said = [one for one in marks if one != opening]
+        wanted = [mark for line in lines for mark in self._marks(line, said)]
         if wanted != said:
             self._sequence(record, wanted, said)
         if expected and marks[:1] == expected:
@@ -105,6 +113,49 @@ class _Audit:
         for line in lines:
             if line.mark in by_mark:
                 self._line(line, by_mark[line.mark], session)
+            self._files(line, by_mark, session)
+
+    def _marks(self, line: Line, said: list[str]) -> list[str]:
+        """The source ids a line brings: its text's, if it has one, then its files', to which nothing gives an order."""
+        own = [] if self._alone(line) else [line.mark]
+        files = [f"attachment/{file['id']}" for file in files_of(self.desk, line.row)] if line.kind == "message" else []
+        return [*own, *sorted(files, key=lambda mark: said.index(mark) if mark in said else len(said))]
+
+    def _alone(self, line: Line) -> bool:
+        """Whether nothing is said but by files."""
+        silent = line.kind == "message" and line.fate == "text" and not text_of(line.row)
+        return silent and not lost_of(self.desk, line.row)
+
+    def _files(self, line: Line, by_mark: dict[str, list[Json]], session: Json) -> None:
+        """The files of one message, each with one message of its own."""
+        files = {f"attachment/{file['id']}": file for file in files_of(self.desk, line.row)}
+        there = [mark for mark in by_mark if mark in files]
+        for place, mark in enumerate(there):
+            file, parts = files[mark], by_mark[mark]
+            self.found.equal(mark.replace("/", " "), "messages for the file", 1, len(parts))
+            for part in parts:
+                alone = place == 0 and self._alone(line)
+                file_findings(self.found, file, self.fates.attachments[file["id"]], part, self.uploads)
+                property_findings(self.found, file, line.mark, part, source=self.desk.source, alone=alone)
+                if alone:
+                    self._custom(line, part)
+                self._place(mark.replace("/", " "), line, part)
+                if part["type"] == "file":
+                    self.found.one_of(mark.replace("/", " "), "from", line.sides, part["from"])
+                    self._author(mark.replace("/", " "), line, part, session)
+                self._origin(mark.replace("/", " "), facts(line.row), part)
+
+    def _place(self, record: str, line: Line, part: Json) -> None:
+        """What any message of a line has in common."""
+        self.found.equal(record, "timestamp", said_at(line.row), part["timestamp"])
+        self.found.equal(record, "source", self.desk.source, value_of(part["properties"], "source"))
+        silent = part["type"] != "note" and part["from"] == "operator"
+        self.found.equal(record, "stealth", silent, part["stealth"])
+        self.found.equal(record, "mentions", [], part["mentions"])
+
+    def _custom(self, line: Line, part: Json) -> None:
+        for key, value in flat(facts(line.row).get("custom"), self.keys).items():
+            self.found.equal(line.mark, f"properties.{key}", value, value_of(part["properties"], key))
 
     def _sequence(self, record: str, wanted: list[str], said: list[str]) -> None:
         missing, extra = Counter(wanted) - Counter(said), Counter(said) - Counter(wanted)
@@ -127,11 +178,7 @@ class _Audit:
         both = line.fate == "text" and bool(held.get("redacted"))
         self.found.equal(record, "notes beside it (a part was redacted)", int(both), len(beside))
         for part in parts:
-            self.found.equal(record, "timestamp", said_at(line.row), part["timestamp"])
-            self.found.equal(record, "source", self.desk.source, value_of(part["properties"], "source"))
-            silent = part["type"] != "note" and part["from"] == "operator"
-            self.found.equal(record, "stealth", silent, part["stealth"])
-            self.found.equal(record, "mentions", [], part["mentions"])
+            self._place(record, line, part)
         for note in beside:
             self.found.holds(record, "redaction note", "redact", note["content"].casefold())
         main = [one for one in parts if one["type"] == type_]
@@ -144,8 +191,7 @@ class _Audit:
         if main:
             self._parts(record, main)
             self._content(record, line, [one["content"] for one in main])
-            for key, value in flat(held.get("custom"), self.keys).items():
-                self.found.equal(record, f"properties.{key}", value, value_of(main[0]["properties"], key))
+            self._custom(line, main[0])
 
     def _author(self, record: str, line: Line, part: Json, session: Json) -> None:
         author, creator = part["user"], self.desk.get("users", related(line.row, "createdBy"))
@@ -190,34 +236,16 @@ class _Audit:
                     self.found.holds(record, f"content: {name} of the call", str(value), contents[0])
             return
         text = str(held.get("body") or "") if line.kind == "note" else text_of(line.row)
-        files = all_related(line.row, "attachments")
+        lost = [NOT_FOUND.format(one) for one in lost_of(self.desk, line.row)]
         joined = _join(contents)
         pieces = joined.rstrip().split("\n")
-        tail = pieces[len(pieces) - len(files) :] if files else []
-        self.found.true(record, f"{len(files)} file lines at the end", all(one.startswith(_FILE) for one in tail), tail)
-        self._files(record, files, tail)
-        body = "\n".join(pieces[: len(pieces) - len(files)])
+        tail = pieces[len(pieces) - len(lost) :] if lost else []
+        self.found.equal(record, "lines for files that are lost, at the end", sorted(lost), sorted(tail))
+        body = "\n".join(pieces[: len(pieces) - len(lost)])
         expected = clean(text).strip()
         if len(contents) > 1:  # where a part begins, white space may be lost
             expected, body = "".join(expected.split()), "".join(body.split())
         self.found.equal(record, "content", expected, body.strip())
-
-    def _files(self, record: str, files: list[str], shown: list[str]) -> None:
-        """Each file has a line of its own; the API page gives them no order."""
-        left = [" ".join(one.split()) for one in shown]
-        told = sorted((self._told(one) for one in files), key=lambda words: -sum(map(len, words)))
-        for words in told:
-            line = next((one for one in left if all(word in one for word in words)), None)
-            self.found.true(record, f"a line of its own for the file: {', '.join(words)}", line is not None, left)
-            if line is not None:
-                left.remove(line)
-
-    def _told(self, file_id: str) -> list[str]:
-        file = self.desk.get("attachments", file_id)
-        if file is None:
-            return [file_id]
-        name, *shape = (clean(facts(file).get(one)) for one in ("name", "contentType", "contentLength"))
-        return [" ".join(word.split()) for word in (f"{_FILE}{name}", *shape) if word]
 
 
 def _join(contents: list[str]) -> str:

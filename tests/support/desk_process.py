@@ -15,6 +15,10 @@ from typing import Any
 
 from desk_sample import Json
 
+ACKNOWLEDGED = """[acknowledged]
+crisp = ["ai-agent-off", "workflows-off", "triggers-off", "campaigns-off", "operator-mails-known"]
+"""
+"""What a person says in mig.toml before anything is written."""
 MIG = (sys.executable, "-m", "mig.cli")
 PATIENCE_S = 300
 FAST = {"KUSTOMER_REQUESTS_PER_MINUTE": "100000", "KUSTOMER_SEARCHES_PER_MINUTE": "100000"}
@@ -81,6 +85,7 @@ def run_mig(folder: Path, *sandboxes: Sandbox) -> Run:
     """
     settings = FAST | {name: value for one in sandboxes for name, value in one.environment.items()}
     settings["MIG_STATE"] = f"sqlite:///{folder / 'mig.db'}"
+    (folder / "mig.toml").write_text(ACKNOWLEDGED)
     command = [*MIG, "run", "--source", "kustomer", "--target", "crisp", "--json"]
     ended = subprocess.run(
         command, cwd=folder, env=_environment(settings), capture_output=True, text=True, timeout=PATIENCE_S, check=False

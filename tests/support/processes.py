@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -12,21 +13,24 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from desk_process import MIG, Sandbox, serving
+from desk_process import ACKNOWLEDGED, MIG, Sandbox, serving
 from desk_sample import SAMPLE
 
+_LINK = re.compile(r"\((https?://[^\s()]+)\)")
+"""The address in a Markdown link: a note names a file so."""
 QUICK = {
     "KUSTOMER_PAUSE_S": "0.05",
     "CRISP_REQUEST_LIFE_S": "0.3",
     "CRISP_READ_LAG_S": "0.3",
+    "CRISP_UPLOAD_WAIT_S": "1",
 }
 
 
 @contextmanager
 def desks(faults: str = "", **switches: str) -> Iterator[tuple[Sandbox, Sandbox]]:
-    """The sample's organisation and an empty workspace, both with the same faults."""
+    """The sample's organisation and an empty workspace that takes any file, both with the same faults."""
     common = ["--faults", faults] if faults else []
-    changed = [part for name, value in switches.items() for part in ("--switch", f"{name}={value}")]
+    changed = [part for name, value in {"extensions": "*", **switches}.items() for part in ("--switch", f"{name}={value}")]
     with ExitStack() as stack:
         source = stack.enter_context(serving("kustomer", "--dataset", str(SAMPLE), *common))
         target = stack.enter_context(serving("crisp", "--operators", str(SAMPLE), *common, *changed))
@@ -44,6 +48,7 @@ class Mig:
 
     def __init__(self, folder: Path, source: Sandbox, target: Sandbox) -> None:
         self.folder = folder
+        (folder / "mig.toml").write_text(ACKNOWLEDGED)
         self.environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith(("KUSTOMER_", "CRISP_", "MIG_"))},
             **source.environment,
@@ -84,15 +89,19 @@ class Mig:
 
 
 def end_state(target: Sandbox) -> dict[str, Any]:
-    """What stands in the workspace, free of ids that are new at every birth; empty, nameless births are counted."""
+    """What stands in the workspace, free of ids that are new at every birth; empty, nameless births are counted.
+
+    An address of the bucket is as new as an id: in its place stands the digest of what it holds.
+    """
     state = target.get("state")
+    digests = {one["url"]: f"sha256:{one['sha256']}" for one in target.get("bucket")}
     emails = {person["people_id"]: person["email"] for person in state["people"]}
     named: dict[str, Any] = {}
     doubled: list[str] = []
     orphans = 0
     for conversation in state["conversations"]:
         source = (conversation["meta"].get("data") or {}).get("source_id")
-        messages = [_message(row) for row in conversation["messages"] if row["type"] != "event"]
+        messages = [_message(row, digests) for row in conversation["messages"] if row["type"] != "event"]
         if source is None:
             assert not messages, "a nameless conversation holds messages"
             orphans += 1
@@ -111,11 +120,18 @@ def end_state(target: Sandbox) -> dict[str, Any]:
     return {"threads": named, "people": people, "doubled": doubled, "orphans": orphans}
 
 
-def _message(row: Mapping[str, Any]) -> dict[str, Any]:
+def _message(row: Mapping[str, Any], digests: Mapping[str, str]) -> dict[str, Any]:
     user = row.get("user") or {}
     if str(user.get("user_id", "")).startswith("session_"):  # the desk's own word for the visitor of this session
         user = _without(user, "user_id")
-    return {**_without(row, "session_id", "arrival"), "user": user}
+    return {**_without(row, "session_id", "arrival"), "user": user, "content": _named(row["content"], digests)}
+
+
+def _named(content: Any, digests: Mapping[str, str]) -> Any:
+    """A content whose addresses in the bucket are told by what they hold; an address that holds nothing stays."""
+    if isinstance(content, dict):
+        return {name: digests.get(value, value) if name == "url" else value for name, value in content.items()}
+    return _LINK.sub(lambda link: f"({digests.get(link[1], link[1])})", content)
 
 
 def _without(row: Mapping[str, Any], *names: str) -> dict[str, Any]:

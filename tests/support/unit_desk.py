@@ -1,4 +1,4 @@
-"""A journal in memory with an extractor before it: what pages of raws become there, for tests of staging."""
+"""A journal with an extractor before it: what pages of raws become there, for tests of staging."""
 
 from __future__ import annotations
 
@@ -113,10 +113,10 @@ class Placer:
 
 
 class Desk:
-    """A migration in a journal in memory."""
+    """A migration in a journal, in memory unless told otherwise."""
 
-    def __init__(self) -> None:
-        self.journal = Journal.open("sqlite://", inline=True)
+    def __init__(self, url: str = "sqlite://") -> None:
+        self.journal = Journal.open(url, inline=True)
         self.mig = 0
 
     async def read(

@@ -1,8 +1,9 @@
-"""The journal's file: private from its first byte, never somebody else's, one writer, and durable when it says so."""
+"""The journal: private from its first byte, never somebody else's, one writer, and durable when it says so."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -16,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, event, insert, select
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Engine, make_url
 
 import unit_common  # noqa: F401  # sets how hypothesis runs
 from mig import Refused, Usage
@@ -35,6 +36,11 @@ def mode(path: Path) -> int:
 
 def url(path: Path) -> str:
     return f"sqlite:///{path}"
+
+
+def name_of(journal_url: str) -> str:
+    """What a person calls the journal: its file, or its database."""
+    return str(make_url(journal_url).database).rpartition("/")[2]
 
 
 def noting(n: int) -> Callable[[Connection], None]:
@@ -149,17 +155,34 @@ def test_a_state_that_is_no_url_is_told_so(text: str) -> None:
         Journal.open(text)
 
 
-def test_a_driver_that_is_not_installed_is_named() -> None:
+@pytest.mark.parametrize(
+    "text", ["mysql+mysqldb://user@nowhere/x", "postgresql+psycopg2:///x", "sqlite+aiosqlite:///x"]
+)
+def test_a_database_mig_does_not_know_is_named_with_those_it_knows(text: str) -> None:
     with pytest.raises(Usage) as caught:
-        Journal.open("mysql+mysqldb://user@nowhere/x")
-    assert "MySQLdb" in caught.value.message
+        Journal.open(text)
+    assert text.partition(":")[0] in caught.value.message
+    assert "postgresql://" in caught.value.hint
 
 
-def test_a_password_in_the_url_is_never_told() -> None:
-    for text in ("mysql+mysqldb://user:s3cr3t@nowhere/x", "nonsense://user:s3cr3t@nowhere/x"):
-        with pytest.raises(Usage) as caught:
-            Journal.open(text)
-        assert "s3cr3t" not in caught.value.message + caught.value.hint
+@pytest.mark.parametrize(
+    "text",
+    [
+        "mysql+mysqldb://user:s3cr3t@nowhere/x",
+        "nonsense://user:s3cr3t@nowhere/x",
+        "postgresql://user:s3cr3t@nowhere/x",
+        "postgresql+psycopg://user:s3cr3t@/x?host=nowhere",
+        "postgresql:///x?password=s3cr3t",
+        "postgresql://user:s3cr3t@nowhere:port/x",
+    ],
+)
+def test_a_password_in_the_url_is_refused_and_never_told(text: str) -> None:
+    with pytest.raises(Usage) as caught:
+        Journal.open(text)
+    assert "s3cr3t" not in caught.value.message + caught.value.hint
+    if ":port" not in text:  # which is no URL at all
+        assert "a secret on the command line is refused" in caught.value.message
+        assert "PGPASSWORD or the passfile" in caught.value.hint
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
@@ -194,7 +217,7 @@ class Killed(BaseException):
 
 
 @pytest.mark.parametrize("at", range(1, 2 * len(metadata.tables) + 4, 3))
-def test_a_journal_whose_making_was_cut_short_can_be_opened(tmp_path: Path, at: int) -> None:
+def test_a_journal_whose_making_was_cut_short_can_be_opened(journal_url: str, at: int) -> None:
     seen = 0
 
     def kill(connection: Any, cursor: Any, statement: str, *more: Any) -> None:
@@ -205,12 +228,12 @@ def test_a_journal_whose_making_was_cut_short_can_be_opened(tmp_path: Path, at: 
 
     event.listen(Engine, "before_cursor_execute", kill)
     try:
-        Journal.open(url(tmp_path / "mig.db")).close()
+        Journal.open(journal_url).close()
     except Killed:
         pass
     finally:
         event.remove(Engine, "before_cursor_execute", kill)
-    journal = Journal.open(url(tmp_path / "mig.db"))
+    journal = Journal.open(journal_url)
     with journal.reading() as connection:
         assert counts.migrations(connection) == []
     journal.close()
@@ -224,7 +247,7 @@ from mig.journal import counts, staging
 from mig.journal.store import Journal
 
 async def main():
-    journal = Journal.open("sqlite:///" + sys.argv[1])
+    journal = Journal.open(sys.argv[1])
     journal.acquire()
     names = {"source": "a", "organisation": "o", "target": "b", "workspace": "w"}
     number, _ = await journal.write(lambda c: staging.find_migration(c, now="2026-01-01T00:00:00.000+00:00", **names))
@@ -238,10 +261,10 @@ asyncio.run(main())
 
 
 @pytest.fixture
-def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    """Another process that runs on `mig.db`."""
+def holder(journal_url: str) -> Iterator[subprocess.Popen[str]]:
+    """Another process that runs on the journal."""
     child = subprocess.Popen(
-        [sys.executable, "-c", _HOLDS, str(tmp_path / "mig.db"), socket.gethostname()],
+        [sys.executable, "-c", _HOLDS, journal_url, socket.gethostname()],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -257,33 +280,33 @@ def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def test_a_second_process_is_refused_and_told_who_holds_the_journal(
-    tmp_path: Path, holder: subprocess.Popen[str]
+    journal_url: str, holder: subprocess.Popen[str]
 ) -> None:
-    journal = Journal.open(url(tmp_path / "mig.db"))
+    journal = Journal.open(journal_url)
     with pytest.raises(Refused) as caught:
         journal.acquire()
-    for fact in ("mig.db", str(holder.pid), socket.gethostname(), "2026-01-02T03:04:05.678"):
+    for fact in (name_of(journal_url), str(holder.pid), socket.gethostname(), "2026-01-02T03:04:05.678"):
         assert fact in caught.value.message
     journal.close()
 
 
-def test_looking_is_allowed_while_another_runs(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
-    journal = Journal.open(url(tmp_path / "mig.db"), create=False)
+def test_looking_is_allowed_while_another_runs(journal_url: str, holder: subprocess.Popen[str]) -> None:
+    journal = Journal.open(journal_url, create=False)
     with journal.reading() as connection:
         assert [row.source for row in counts.migrations(connection)] == ["a"]
     journal.close()
 
 
-def test_a_killed_process_holds_nothing(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
+def test_a_killed_process_holds_nothing(journal_url: str, holder: subprocess.Popen[str]) -> None:
     holder.kill()
     holder.wait()
-    journal = Journal.open(url(tmp_path / "mig.db"))
+    journal = Journal.open(journal_url)
     journal.acquire()
     journal.close()
 
 
-def test_who_closes_lets_go(tmp_path: Path) -> None:
-    first, second = Journal.open(url(tmp_path / "mig.db")), Journal.open(url(tmp_path / "mig.db"))
+def test_who_closes_lets_go(journal_url: str) -> None:
+    first, second = Journal.open(journal_url), Journal.open(journal_url)
     first.acquire()
     with pytest.raises(Refused, match="in use"):
         second.acquire()
@@ -306,7 +329,7 @@ async def lane(journal, first):
         print(n, flush=True)
 
 async def main():
-    journal = Journal.open("sqlite:///" + sys.argv[1])
+    journal = Journal.open(sys.argv[1])
     await asyncio.gather(*(lane(journal, first) for first in range(4)))
 
 asyncio.run(main())
@@ -314,14 +337,14 @@ asyncio.run(main())
 
 
 @pytest.mark.parametrize("after", [1, 40, 150])
-def test_what_a_write_returned_from_is_there_after_a_kill(tmp_path: Path, after: int) -> None:
-    child = python(_WRITES, tmp_path / "mig.db")
+def test_what_a_write_returned_from_is_there_after_a_kill(journal_url: str, after: int) -> None:
+    child = python(_WRITES, journal_url)
     assert child.stdout is not None
     said = [int(child.stdout.readline()) for _ in range(after)]
     child.send_signal(signal.SIGKILL)
     rest = child.communicate(timeout=60)[0]
     said += [int(line) for line in rest.splitlines()[:-1]]  # the last line may be cut
-    journal = Journal.open(url(tmp_path / "mig.db"))
+    journal = Journal.open(journal_url)
     with journal.reading() as connection:
         assert set(said) <= noted(connection)
     journal.close()
@@ -337,8 +360,8 @@ def test_the_file_is_synced_at_every_commit(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("inline", [False, True])
-async def test_writes_that_wait_together_are_one_transaction(tmp_path: Path, inline: bool) -> None:
-    journal = Journal.open(url(tmp_path / "mig.db"), inline=inline)
+async def test_writes_that_wait_together_are_one_transaction(journal_url: str, inline: bool) -> None:
+    journal = Journal.open(journal_url, inline=inline)
     commits: list[str] = []
     listen(commits.append)
     try:
@@ -351,15 +374,15 @@ async def test_writes_that_wait_together_are_one_transaction(tmp_path: Path, inl
 
 
 @pytest.mark.parametrize("inline", [False, True])
-async def test_a_write_answers_what_its_work_answered(inline: bool) -> None:
-    journal = Journal.open("sqlite://", inline=inline)
+async def test_a_write_answers_what_its_work_answered(new_journal: Callable[[], str], inline: bool) -> None:
+    journal = Journal.open(new_journal(), inline=inline)
     assert await asyncio.gather(*(journal.write(lambda c, n=n: n) for n in range(9))) == list(range(9))  # type: ignore[misc]
     journal.close()
 
 
 @pytest.mark.parametrize("inline", [False, True])
-async def test_a_read_sees_every_write_before_it(inline: bool, tmp_path: Path) -> None:
-    journal = Journal.open(url(tmp_path / "mig.db"), inline=inline)
+async def test_a_read_sees_every_write_before_it(inline: bool, journal_url: str) -> None:
+    journal = Journal.open(journal_url, inline=inline)
     for n in range(5):
         await journal.write(noting(n))
         assert await journal.read(noted) == set(range(n + 1))
@@ -370,9 +393,12 @@ def failing(connection: Connection) -> None:
     raise LookupError("this work fails")
 
 
+@settings(max_examples=15)
 @given(st.lists(st.booleans(), min_size=1, max_size=8), st.booleans())
-async def test_of_writes_that_wait_together_none_is_lost_silently(works: list[bool], inline: bool) -> None:
-    journal = Journal.open("sqlite://", inline=inline)
+async def test_of_writes_that_wait_together_none_is_lost_silently(
+    new_journal: Callable[[], str], works: list[bool], inline: bool
+) -> None:
+    journal = Journal.open(new_journal(), inline=inline)
     writes = [journal.write(noting(n) if good else failing) for n, good in enumerate(works)]
     results = await asyncio.gather(*writes, return_exceptions=True)
     there = await journal.read(noted)
@@ -384,8 +410,8 @@ async def test_of_writes_that_wait_together_none_is_lost_silently(works: list[bo
     journal.close()
 
 
-async def test_who_is_cancelled_while_it_waits_takes_nobody_with_it(tmp_path: Path) -> None:
-    journal = Journal.open(url(tmp_path / "mig.db"))
+async def test_who_is_cancelled_while_it_waits_takes_nobody_with_it(journal_url: str) -> None:
+    journal = Journal.open(journal_url)
     tasks = [asyncio.create_task(journal.write(noting(n))) for n in range(3)]
     await asyncio.sleep(0)
     tasks[0].cancel()
@@ -396,8 +422,8 @@ async def test_who_is_cancelled_while_it_waits_takes_nobody_with_it(tmp_path: Pa
     journal.close()
 
 
-async def test_a_failed_write_tells_no_value(tmp_path: Path) -> None:
-    journal = Journal.open(url(tmp_path / "mig.db"))
+async def test_a_failed_write_tells_no_value(journal_url: str) -> None:
+    journal = Journal.open(journal_url)
     await journal.write(lambda c: delivery.save_budgets(c, {("jane@example.org", 1): 1}))
 
     def twice(connection: Connection) -> None:
@@ -410,9 +436,9 @@ async def test_a_failed_write_tells_no_value(tmp_path: Path) -> None:
     journal.close()
 
 
-async def test_inline_runs_in_the_calling_thread_and_otherwise_in_another() -> None:
+async def test_inline_runs_in_the_calling_thread_and_otherwise_in_another(new_journal: Callable[[], str]) -> None:
     for inline in (True, False):
-        journal = Journal.open("sqlite://", inline=inline)
+        journal = Journal.open(new_journal(), inline=inline)
         for ask in (journal.read, journal.write):
             where: Sequence[Any] = [await ask(lambda c: threading.current_thread())]
             assert (where[0] is threading.current_thread()) is inline
@@ -422,9 +448,10 @@ async def test_inline_runs_in_the_calling_thread_and_otherwise_in_another() -> N
 # ---- what is counted over restarts ---------------------------------------------------------------------------------
 
 
+@settings(max_examples=15)
 @given(st.lists(st.dictionaries(st.tuples(st.sampled_from("ab"), st.integers(0, 2)), st.integers(1, 50)), max_size=6))
-async def test_budgets_add_up_over_runs(uses: list[dict[tuple[str, int], int]]) -> None:
-    journal = Journal.open("sqlite://", inline=True)
+async def test_budgets_add_up_over_runs(new_journal: Callable[[], str], uses: list[dict[tuple[str, int], int]]) -> None:
+    journal = Journal.open(new_journal(), inline=True)
     total: dict[tuple[str, int], int] = {}
     for use in uses:
         await journal.write(lambda c, use=use: delivery.save_budgets(c, use))  # type: ignore[misc]
@@ -434,8 +461,8 @@ async def test_budgets_add_up_over_runs(uses: list[dict[tuple[str, int], int]]) 
     journal.close()
 
 
-async def test_a_pair_is_one_migration_and_another_workspace_is_another() -> None:
-    journal = Journal.open("sqlite://", inline=True)
+async def test_a_pair_is_one_migration_and_another_workspace_is_another(new_journal: Callable[[], str]) -> None:
+    journal = Journal.open(new_journal(), inline=True)
 
     def find(workspace: str) -> Callable[[Connection], tuple[int, bool]]:
         names = {"source": "a", "organisation": "o", "target": "b", "workspace": workspace}
@@ -450,8 +477,8 @@ async def test_a_pair_is_one_migration_and_another_workspace_is_another() -> Non
     journal.close()
 
 
-async def test_a_run_that_was_killed_is_closed_by_the_next() -> None:
-    journal = Journal.open("sqlite://", inline=True)
+async def test_a_run_that_was_killed_is_closed_by_the_next(new_journal: Callable[[], str]) -> None:
+    journal = Journal.open(new_journal(), inline=True)
     names = {"source": "a", "organisation": "o", "target": "b", "workspace": "w"}
     mig, _ = await journal.write(lambda c: staging.find_migration(c, now="now", **names))
     first = await journal.write(lambda c: counts.begin_run(c, mig, now="1", host="h", pid=os.getpid()))
@@ -461,3 +488,19 @@ async def test_a_run_that_was_killed_is_closed_by_the_next() -> None:
     last = await journal.read(lambda c: counts.last_run(c, mig))
     assert (last.id, last.status, last.ended_at) == (second, "completed", "3")
     journal.close()
+
+
+def test_a_journal_from_before_some_tables_gets_them(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'old.db'}"
+    Journal.open(url, inline=True).close()
+    with contextlib.closing(sqlite3.connect(tmp_path / "old.db")) as connection:
+        connection.execute("drop table mig_answer")
+        connection.execute("drop table mig_selected")
+        connection.commit()
+    Journal.open(url, inline=True, create=False).close()  # `mig status` changes nothing
+    with contextlib.closing(sqlite3.connect(tmp_path / "old.db")) as connection:
+        assert "mig_answer" not in {row[0] for row in connection.execute("select name from sqlite_master")}
+    Journal.open(url, inline=True).close()
+    with contextlib.closing(sqlite3.connect(tmp_path / "old.db")) as connection:
+        names = {row[0] for row in connection.execute("select name from sqlite_master")}
+    assert {"mig_answer", "mig_selected"} <= names

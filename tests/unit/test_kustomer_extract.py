@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import mig
@@ -61,10 +61,12 @@ class Desk:
         self.small: dict[str, list[dict[str, Any]]] = {"tags": [], "users": [], "teams": [], "routing/queues": []}
         self.metadata: dict[str, Any] = {}
         self.cap = 10_000
+        self.line = at(-730 * 86_400)
         self.answers: list[Callable[[httpx.Request], httpx.Response | None]] = []
         self.before: Callable[[httpx.Request], None] = lambda request: None
         self.asked: list[httpx.Request] = []
         self.sorts = True
+        self.sorts_archive: tuple[str, ...] = ("updated_at", "created_at")
         self.filters = True
         self.text: Callable[[bytes], bytes] = lambda body: body
 
@@ -97,7 +99,10 @@ class Desk:
             if answer is not None:
                 return answer
         path = request.url.path.removeprefix("/v1/")
-        answer = self._search(request) if path == "customers/search" else self._get(path, dict(request.url.params))
+        if path in ("customers/search", "customers/archive/search"):
+            answer = self._search(request, archive="archive" in path)
+        else:
+            answer = self._get(path, dict(request.url.params))
         return httpx.Response(answer.status_code, content=self.text(answer.content))
 
     def _get(self, path: str, query: dict[str, str]) -> httpx.Response:
@@ -107,23 +112,27 @@ class Desk:
         if head == "metadata":
             return self._one(self.metadata.get(tail))
         kinds = {plural: kind for kind, plural in PATHS.items()}
-        if head == "conversations" and tail.endswith("/messages"):
-            conversation = tail.removesuffix("/messages")
+        if head == "conversations" and tail.endswith(("/messages", "/notes")):
+            conversation, _, what = tail.partition("/")
             if not any(row["id"] == conversation for row in self.rows["conversation"]):
                 return httpx.Response(404)
-            rows = [r for r in self.rows["message"] if self._of(r) == conversation]
+            rows = [r for r in self._live(what.removesuffix("s")) if self._of(r) == conversation]
             return self._page(rows, path, query)
         if head == "messages" and "/attachments/" in tail:
             return self._one(self._file(tail.split("/")[2], tail.split("/")[0]))
         if head in kinds and tail:
-            found = {row["id"]: row for row in self.rows[kinds[head]]}
+            found = {row["id"]: row for row in self._live(kinds[head])}
             if "," in tail:
                 return httpx.Response(200, json={"data": [found[one] for one in tail.split(",") if one in found]})
             return self._one(self._shown(found[tail], True) if tail in found else None)
-        rows = sorted(self.rows[kinds[head]], key=lambda row: row["id"]) if head in kinds else self.small[path]
+        rows = sorted(self._live(kinds[head]), key=lambda row: row["id"]) if head in kinds else self.small[path]
         if path == "users":
             rows = [row for row in rows if str(row["attributes"].get("deleted", False)).lower() == query["deleted"]]
         return self._page(rows, path, query)
+
+    def _live(self, kind: str) -> list[dict[str, Any]]:
+        """Deleted rows are shown by searches only."""
+        return [row for row in self.rows[kind] if not row["attributes"].get("deleted")]
 
     def _page(self, rows: list[dict[str, Any]], path: str, query: dict[str, str]) -> httpx.Response:
         page, size = int(query["page"]), int(query["pageSize"])
@@ -140,18 +149,21 @@ class Desk:
             answer["included"] = [self._file(f, row["id"]) for row in some for f in self.files.get(row["id"], [])]
         return httpx.Response(200, json=answer)
 
-    def _search(self, request: httpx.Request) -> httpx.Response:
+    def _search(self, request: httpx.Request, *, archive: bool) -> httpx.Response:
         body = json.loads(request.content)
         page, size = int(request.url.params["page"]), int(request.url.params["pageSize"])
         kind = body["queryContext"]
         assert size <= 500
         assert (page - 1) * size < self.cap, "asked past the cap"
-        rows = [row for row in self.rows[kind] if not self.filters or all(self._meets(row, c) for c in body["and"])]
+        assert kind != "note" or not archive
+        asked = self.rows[kind] if body.get("includeDeleted") else self._live(kind)
+        side = [row for row in asked if (row["attributes"]["updatedAt"] < self.line) == archive]
+        rows = [row for row in side if not self.filters or all(self._meets(row, c) for c in body["and"])]
         key, order = next(iter(body["sort"][0].items()))
-        if self.sorts:
+        if self.sorts and (not archive or key.partition("_")[2] in self.sorts_archive):
             rows.sort(key=lambda row: row["attributes"][self._attribute(key)], reverse=order == "desc")
         some = rows[(page - 1) * size : page * size]
-        path = f"/v1/customers/search?page={page + 1}&pageSize={size}"
+        path = f"{request.url.path}?page={page + 1}&pageSize={size}"
         return httpx.Response(
             200,
             json={
@@ -166,8 +178,10 @@ class Desk:
         ((word, value),) = test.items()
         if key == "message_attachment_count":
             return bool(len(self.files.get(row["id"], [])) >= value)
+        if key == "conversation_note_count":
+            return bool(row["attributes"].get("noteCount", 0) >= value)
         found = row["attributes"][self._attribute(key)]
-        return bool({"gte": found >= value, "lte": found <= value}[word])
+        return bool({"gte": found >= value, "lte": found <= value, "lt": found < value}[word])
 
     def _attribute(self, key: str) -> str:
         return {"updated_at": "updatedAt", "created_at": "createdAt", "modified_at": "modifiedAt"}[
@@ -343,8 +357,10 @@ async def test_a_list_past_its_cap_without_search_says_that_it_is_incomplete(des
         desk.add("conversation", f"c{n:02}", at(n))
     desk.cap = 20
     async with opened(Always(desk, 403, "search")) as source:
+        pages: list[mig.Page] = []
         with pytest.raises(Unreadable, match="only the first 20"):
-            await drain(source, "conversations")
+            await collect(source, None, pages)
+        assert len(ids(pages)) == 20
 
 
 # ---- delta and walk --------------------------------------------------------------------------------------------------
@@ -525,6 +541,279 @@ async def test_companies_are_walked_by_whichever_date_is_accepted(desk: Desk) ->
         assert ids((await drain(source, "companies", done))[0]) == ["k1"]
 
 
+# ---- what is older than two years -----------------------------------------------------------------------------------
+
+
+def long_ago(seconds: float) -> str:
+    return at(seconds - 800 * 86_400)
+
+
+def both_sides(desk: Desk, kind: str = "conversation", *, old: int = 23, recent: int = 23) -> set[str]:
+    for n in range(old):
+        desk.add(kind, f"a{n:02}", long_ago(n * 1000), created=long_ago(n * 10))
+    for n in range(recent):
+        desk.add(kind, f"z{n:02}", at(n * 1000), created=at(-n))
+    desk.cap = 20
+    return {row["id"] for row in desk.rows[kind]}
+
+
+async def collect(source: Any, checkpoint: bytes | None, pages: list[mig.Page]) -> None:
+    async for page in source.extract(Partition("conversations"), Scope(), checkpoint):
+        pages.append(page)  # noqa: PERF401  # a comprehension would lose what came before an error
+
+
+def archive_searches(desk: Desk) -> list[dict[str, Any]]:
+    return [json.loads(r.content) for r in desk.asked if r.url.path.endswith("archive/search")]
+
+
+async def test_what_search_no_longer_knows_is_found_in_the_archive(desk: Desk) -> None:
+    everything = both_sides(desk)
+    async with opened(desk) as source:
+        pages, done = await drain(source, "conversations")
+        assert set(ids(pages)) == everything
+        assert not [r for r in desk.asked if r.method == "GET"], "search alone says that the list is too long"
+        bounds = [
+            one for body in archive_searches(desk) for one in body["and"] if "lt" in one["conversation_updated_at"]
+        ]
+        assert len(bounds) == len(archive_searches(desk))
+        assert {bound["conversation_updated_at"]["lt"] for bound in bounds} == {at(600)}  # the line, and the overlap
+        desk.asked.clear()
+        pages, done = await drain(source, "conversations", done)
+        assert ids(pages) == ["z22", "a22"]  # the delta, and a second look at what was about to pass the line
+        assert len(desk.asked) == 2
+
+
+async def test_a_list_that_old_rows_make_too_long_is_not_read_for_nothing(desk: Desk) -> None:
+    everything = both_sides(desk, recent=9)
+    async with opened(desk) as source:
+        pages, _ = await drain(source, "conversations")
+    assert set(ids(pages)) == everything
+    assert [r.url.params["page"] for r in desk.asked if r.method == "GET"] == ["1", "5"]
+
+
+async def test_a_list_that_tells_its_total_needs_no_look_at_its_end(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everything = both_sides(desk, "customer", recent=3)
+    page_of = desk._page
+
+    def with_total(rows: list[dict[str, Any]], path: str, query: dict[str, str]) -> httpx.Response:
+        answer = json.loads(page_of(rows, path, query).content)
+        return httpx.Response(200, json=answer | {"meta": {"total": len(rows)}})
+
+    monkeypatch.setattr(desk, "_page", with_total)
+    async with opened(desk) as source:
+        assert set(ids((await drain(source, "customers"))[0])) == everything
+    assert len([r for r in desk.asked if r.method == "GET"]) == 1
+
+
+@pytest.mark.parametrize("status", [400, 403, 404])
+async def test_without_the_archive_the_list_shows_what_it_can_and_the_rest_is_told(desk: Desk, status: int) -> None:
+    both_sides(desk)
+    shut = Always(desk, status, "archive/search")
+    async with opened(shut) as source:
+        pages: list[mig.Page] = []
+        with pytest.raises(Unreadable, match="older than two years only the list's first 20") as refused:
+            await collect(source, None, pages)
+        assert "org.permission.search.create" in refused.value.hint
+        assert set(ids(pages)) == {*(f"a{n:02}" for n in range(20)), *(f"z{n:02}" for n in range(23))}
+        done = pages[-1].checkpoint
+        assert json.loads(done or b"")["mode"] == "done"
+        desk.add("conversation", "z99", at(99_000))
+        desk.asked.clear()
+        more: list[mig.Page] = []
+        with pytest.raises(Unreadable):
+            await collect(source, done, more)
+        assert ids(more) == ["z22", "z99"]
+        assert not [r for r in desk.asked if r.method == "GET"]
+    async with opened(desk) as source:
+        assert {f"a{n:02}" for n in range(23)} <= set(ids((await drain(source, "conversations", done))[0]))
+
+
+async def test_a_list_that_is_whole_after_all_needs_no_archive(desk: Desk) -> None:
+    everything = both_sides(desk, old=3, recent=16)
+    async with opened(Always(desk, 404, "archive/search"), requests_per_minute=50, search_page=10) as source:
+        pages, _ = await drain(source, "conversations")
+    assert set(ids(pages)) == everything
+
+
+async def test_an_archive_that_keeps_no_order_of_changes_is_walked_by_creation(desk: Desk) -> None:
+    everything = both_sides(desk)
+    for n in range(0, 23, 2):
+        desk.rows["conversation"][n]["attributes"]["updatedAt"] = long_ago(90_000 - n)
+    desk.sorts_archive = ("created_at",)
+    async with opened(desk) as source:
+        pages, done = await drain(source, "conversations")
+    assert set(ids(pages)) == everything
+    assert "old" not in json.loads(done)
+    assert {next(iter(body["sort"][0])) for body in archive_searches(desk)} == {
+        "conversation_updated_at", "conversation_created_at",
+    }  # fmt: skip
+
+
+async def test_an_archive_without_any_order_is_not_believed(desk: Desk) -> None:
+    both_sides(desk)
+    for n in range(0, 23, 2):
+        desk.rows["conversation"][n]["attributes"] |= {"updatedAt": long_ago(9000 - n), "createdAt": long_ago(-n)}
+    desk.sorts_archive = ()
+    async with opened(desk) as source:
+        with pytest.raises(Unreadable, match="older than two years"):
+            await drain(source, "conversations")
+
+
+@pytest.mark.parametrize("count", [13, 31])
+async def test_a_crowded_instant_of_the_archive_is_read_whole(desk: Desk, count: int) -> None:
+    everything = both_sides(desk)
+    for n in range(count):
+        desk.add("conversation", f"t{n:02}", long_ago(5_000), created=long_ago(n // 3))
+    async with opened(desk) as source:
+        pages, _ = await drain(source, "conversations")
+    assert set(ids(pages)) == everything | {f"t{n:02}" for n in range(count)}
+
+
+async def test_an_instant_that_stands_still_is_read_once(desk: Desk) -> None:
+    for n in range(12):
+        desk.add("note", f"t{n:02}", at(50_000))
+    desk.add("note", "z", at(90_000))
+    async with opened(desk) as source:
+        pages, _ = await drain(source, "notes", b'{"mode":"done","mark":"' + at(1000).encode() + b'"}')
+    assert len(set(ids(pages))) == 13
+    walked = [r.url.params["page"] for r in desk.asked if r.url.params["pageSize"] != "1"]
+    assert walked == ["1", "1", "1", "2", "3", "1"]
+
+
+@pytest.mark.parametrize("moment", range(1, 16))
+async def test_an_old_row_that_is_touched_is_found_where_it_went(desk: Desk, moment: int) -> None:
+    everything = both_sides(desk)
+
+    def touch(request: httpx.Request) -> None:
+        if len(desk.asked) == moment:
+            desk.rows["conversation"][22]["attributes"]["updatedAt"] = at(95_000)
+
+    desk.before = touch
+    async with opened(desk) as source:
+        pages, done = await drain(source, "conversations")
+        assert set(ids(pages)) == everything
+        for _ in range(2):
+            more, done = await drain(source, "conversations", done)
+            pages += more
+    shown = [json.loads(row.body)["attributes"]["updatedAt"] for page in pages for row in page.rows if row.id == "a22"]
+    assert shown[-1] == at(95_000)
+
+
+@pytest.mark.parametrize("moment", range(1, 16))
+async def test_nor_is_it_lost_after_a_restart(desk: Desk, moment: int) -> None:
+    everything = both_sides(desk)
+    async with opened(desk) as source:
+        pages = []
+        async for page in source.extract(Partition("conversations"), Scope(), None):
+            pages.append(page)
+            break  # search has shown its first page, the archive none
+        desk.asked.clear()
+
+        def touch(request: httpx.Request) -> None:
+            if len(desk.asked) == moment:
+                desk.rows["conversation"][22]["attributes"]["updatedAt"] = at(95_000)
+
+        desk.before = touch
+        rest, _ = await drain(source, "conversations", pages[0].checkpoint)
+    assert set(ids([*pages, *rest])) == everything
+
+
+async def test_search_is_preferred_where_its_budget_makes_it_quicker(desk: Desk) -> None:
+    for n in range(19):
+        desk.add("customer", f"c{n:02}", at(n))
+    asked = {}
+    for plan in (1000, 300):
+        pages = {"list_page": 1, "search_page": 10}
+        async with opened(desk, requests_per_minute=plan, searches_per_minute=60, **pages) as source:
+            desk.asked.clear()
+            assert len(set(ids((await drain(source, "customers"))[0]))) == 19
+            asked[plan] = Counter(r.method for r in desk.asked)
+    assert asked == {1000: {"POST": 2, "GET": 20}, 300: {"POST": 5}}
+
+
+def old_thread(desk: Desk) -> None:
+    """Old messages of two conversations, of one that is gone, and of none; recent ones that fill the caps."""
+    for n in range(43):
+        conversation = ("v1", "v2", "gone", None)[n % 4]
+        desk.message(f"m{n:02}", long_ago(n * 1000), conversation, files=int(n % 3 == 0))
+    for n in range(43, 73):
+        desk.message(f"m{n:02}", at(n * 1000), "v3", files=int(n == 50))
+    for n in (1, 2, 3):
+        desk.add("conversation", f"v{n}", at(0))
+    desk.cap = 20
+
+
+@pytest.mark.parametrize("setting", ["auto", "ask"])
+async def test_old_messages_come_with_their_files_though_the_archive_names_none(desk: Desk, setting: str) -> None:
+    old_thread(desk)
+    async with opened(desk, archived_files=setting) as source:
+        pages, _ = await drain(source, "messages")
+        assert without_files(source, pages, desk) == []
+    assert set(ids(pages, "messages")) == {f"m{n:02}" for n in range(73)}
+    assert set(ids(pages, "attachments")) == {file for files in desk.files.values() for file in files}
+    assert Counter(r.url.path for r in desk.asked)["/v1/conversations/v1/messages"] == 3  # three pages, once
+
+
+async def test_only_conversations_with_files_are_asked_when_the_archive_names_them(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old_thread(desk)
+    desk.files |= {one: [] for one, row in ((r["id"], r) for r in desk.rows["message"]) if desk._of(row) == "v2"}
+    shown = desk._shown
+    monkeypatch.setattr(desk, "_shown", lambda row, with_files: shown(row, True))
+    async with opened(desk) as source:
+        pages, _ = await drain(source, "messages")
+        assert without_files(source, pages, desk) == []
+    assert set(ids(pages, "messages")) == {f"m{n:02}" for n in range(73)}
+    asked = {r.url.path for r in desk.asked if r.url.path.endswith("/messages")}
+    assert asked == {f"/v1/conversations/{one}/messages" for one in ("v1", "v3", "gone")}
+
+
+async def test_deleted_rows_of_the_archive_are_told_as_deleted(desk: Desk) -> None:
+    old_thread(desk)
+    both_sides(desk)
+    for kind, n in (("conversation", 9), ("message", 4)):
+        desk.rows[kind][n]["attributes"]["deleted"] = True
+    async with opened(desk) as source:
+        for resource, gone in (("conversations", "a06"), ("messages", "m04")):
+            pages, _ = await drain(source, resource)
+            rows = {row.id: json.loads(row.body) for page in pages for row in page.rows if row.resource == resource}
+            assert set(rows) == {row["id"] for row in desk.rows[resource.removesuffix("s")]}
+            assert [id_ for id_, row in rows.items() if row["attributes"].get("deleted")] == [gone]
+        assert gone not in [one async for some in source.ids(mig.MESSAGE, Scope()) for one, _ in some]
+    assert all(body["includeDeleted"] for body in archive_searches(desk)[:3])
+
+
+async def test_a_first_look_that_times_out_is_taken_again(desk: Desk) -> None:
+    desk.add("note", "n1", at(7))
+    desk.answers = [lambda request: httpx.Response(200, json={"meta": {"timed_out": True}, "data": [], "links": {}})]
+    async with opened(desk) as source:
+        _, done = await drain(source, "notes")
+    assert json.loads(done)["mark"] == at(7)
+
+
+async def test_old_notes_are_asked_of_the_conversations_that_have_more_than_were_seen(desk: Desk) -> None:
+    def note(id_: str, when: str, conversation: str) -> None:
+        relation = {"conversation": {"data": {"type": "conversation", "id": conversation}}}
+        desk.add("note", id_, when, relationships=relation)
+
+    for n in range(24):
+        changed = long_ago(n * 1000) if n < 12 else at(n)
+        desk.add("conversation", f"v{n:02}", changed, created=long_ago(n), noteCount=n % 3)
+        for m in range(n % 3):
+            note(f"n{n:02}{m}", long_ago(n * 1000) if n < 12 or m else at(n), f"v{n:02}")
+    for n in range(30):
+        note(f"z{n:02}", at(n * 1000), "w")
+    desk.cap = 20
+    async with opened(desk) as source:
+        pages, _ = await drain(source, "notes")
+    assert set(ids(pages)) == {row["id"] for row in desk.rows["note"]}
+    asked = Counter(r.url.path for r in desk.asked if r.url.path.startswith("/v1/conversations/"))
+    assert asked == {f"/v1/conversations/v{n}/notes": 1 for n in (20, 23)}  # the list showed the oldest twenty
+
+
 # ---- messages and their files ----------------------------------------------------------------------------------------
 
 
@@ -641,6 +930,20 @@ async def test_originals_of_emails_are_asked_for_only_when_wanted(desk: Desk) ->
 # ---- resuming --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("resource", ["messages", "conversations"])
+async def test_from_every_checkpoint_what_is_old_is_read_too(desk: Desk, resource: str) -> None:
+    old_thread(desk)
+    both_sides(desk)
+    async with opened(desk) as source:
+        pages, _ = await drain(source, resource)
+        everything = {row["id"] for row in desk.rows[resource.removesuffix("s")]}
+        assert set(ids(pages, resource)) == everything
+        for n, page in enumerate(pages[:-1]):
+            rest, _ = await drain(source, resource, page.checkpoint)
+            assert set(ids([*pages[: n + 1], *rest], resource)) == everything
+            assert without_files(source, rest, desk) == []
+
+
 @pytest.mark.parametrize("resource", ["messages", "conversations", "users", "metadata"])
 @pytest.mark.parametrize("begin", [None, b'{"mode":"done","mark":"2026-09-01T00:00:00.000Z"}'])
 async def test_from_every_checkpoint_the_rest_is_read_to_the_end(
@@ -686,6 +989,51 @@ async def test_a_checkpoint_of_another_age_starts_anew(desk: Desk) -> None:
     desk.add("note", "n1", at(1))
     async with opened(desk) as source:
         assert ids((await drain(source, "notes", b"\x00"))[0]) == ["n1"]
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+@given(
+    times=st.lists(st.sampled_from([0, 1, 1, 1, 500, 5000, 5000, 9999]), max_size=30),
+    old=st.lists(st.sampled_from([0, 1, 1, 1, 500, 5000, 5000, 9999]), max_size=30),
+    touches=st.lists(st.tuples(st.integers(0, 60), st.integers(0, 59)), max_size=12),
+    crash=st.integers(0, 40),
+)
+@example(times=[0, 0, 0, 0, 1, 0, 0, 1, 1, 1, 5000], old=[0] * 10, touches=[(7, 15)], crash=1)
+async def test_whatever_leaves_the_archive_and_wherever_it_stops_no_row_is_left_out(
+    times: list[int], old: list[int], touches: list[tuple[int, int]], crash: int
+) -> None:
+    desk = Desk()
+    desk.cap = 20
+    for n, seconds in enumerate(times):
+        desk.add("conversation", f"n{n:02}", at(seconds), created=at(n))
+    for n, seconds in enumerate(old):
+        desk.add("conversation", f"a{n:02}", long_ago(seconds), created=long_ago(n))
+
+    def touch(request: httpx.Request) -> None:
+        for when, which in touches:
+            if when == len(desk.asked) and which < len(desk.rows["conversation"]):
+                desk.rows["conversation"][-which - 1]["attributes"]["updatedAt"] = at(20_000 + len(desk.asked))
+
+    desk.before = touch
+    async with opened(desk) as source:
+        seen: set[str] = set()
+        checkpoint, reached = None, 0
+        async for page in source.extract(Partition("conversations"), Scope(), None):
+            seen.update(row.id for row in page.rows)
+            checkpoint, reached = page.checkpoint, reached + 1
+            if reached > crash:
+                break
+        pages, done = await drain(source, "conversations", checkpoint)
+        seen.update(ids(pages))
+        assert seen == {row["id"] for row in desk.rows["conversation"]}
+        desk.before = lambda request: None
+        pages, _ = await drain(source, "conversations", done)
+        newest = {row.id: json.loads(row.body)["attributes"]["updatedAt"] for page in pages for row in page.rows}
+        for row in desk.rows["conversation"]:
+            if row["attributes"]["updatedAt"] > max(json.loads(done).get("mark", ""), desk.line):
+                assert newest[row["id"]] == row["attributes"]["updatedAt"]
 
 
 @settings(

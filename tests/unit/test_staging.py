@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
 import pytest_asyncio
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mig
@@ -20,13 +20,16 @@ from mig.journal import delivery
 from mig.model import Ref
 from unit_desk import BEGIN, Desk, Placer, attachment, contact, conversation, message, note, raw
 
+if TYPE_CHECKING:
+    from pg_server import Server
+
 T1, T2 = Ref(mig.CONVERSATION, "t1"), Ref(mig.CONVERSATION, "t2")
 M1 = Ref(mig.MESSAGE, "m1")
 
 
 @pytest_asyncio.fixture
-async def desk() -> AsyncIterator[Desk]:
-    made = Desk()
+async def desk(new_journal: Callable[[], str]) -> AsyncIterator[Desk]:
+    made = Desk(new_journal())
     yield made
     made.close()
 
@@ -85,32 +88,52 @@ def desks(draw: st.DrawFn) -> list[mig.Record]:
     return records
 
 
+async def arrived(url: str, records: Sequence[mig.Record], size: int) -> dict[str, list[str]]:
+    """The units of records that come in pages of this size."""
+    desk = Desk(url)
+    await desk.read(*(records[start : start + size] for start in range(0, len(records), size)))
+    units = desk.units()
+    assert set(units) <= desk.dirty()
+    desk.close()
+    return units
+
+
+async def arrived_over_runs(url: str, records: Sequence[mig.Record], chance: Any) -> dict[str, list[str]]:
+    """The units of records that come three a run, in any order."""
+    # Contacts come in the first run: which of those that are one came first decides the name of their unit.
+    rest = [one for one in records if not isinstance(one, mig.Contact)]
+    chance.shuffle(rest)
+    desk = Desk(url)
+    await desk.read([one for one in records if isinstance(one, mig.Contact)])
+    for start in range(0, len(rest), 3):
+        await desk.read(rest[start : start + 3])
+    units = desk.units()
+    desk.close()
+    return units
+
+
 @given(desks(), st.randoms(use_true_random=False), st.integers(1, 5))
 async def test_the_order_of_arrival_changes_neither_units_nor_the_order_in_them(
     records: list[mig.Record], chance: Any, size: int
 ) -> None:
     shuffled = list(records)
     chance.shuffle(shuffled)
-    desk = Desk()
-    await desk.read(*(shuffled[start : start + size] for start in range(0, len(shuffled), size)))
-    assert desk.units() == expected(records)
-    assert set(desk.units()) <= desk.dirty()
-    desk.close()
+    assert await arrived("sqlite://", shuffled, size) == expected(records)
 
 
 @given(desks(), st.randoms(use_true_random=False))
 async def test_records_that_come_over_several_runs_end_in_the_same_order(
     records: list[mig.Record], chance: Any
 ) -> None:
-    # Contacts come in the first run: which of those that are one came first decides the name of their unit.
-    rest = [one for one in records if not isinstance(one, mig.Contact)]
-    chance.shuffle(rest)
-    desk = Desk()
-    await desk.read([one for one in records if isinstance(one, mig.Contact)])
-    for start in range(0, len(rest), 3):
-        await desk.read(rest[start : start + 3])
-    assert desk.units() == expected(records)
-    desk.close()
+    assert await arrived_over_runs("sqlite://", records, chance) == expected(records)
+
+
+@settings(max_examples=8)
+@given(desks(), st.randoms(use_true_random=False))
+async def test_the_same_holds_on_postgresql(postgres: Server, records: list[mig.Record], chance: Any) -> None:
+    assert await arrived_over_runs(postgres.emptied(), records, chance) == expected(records)
+    chance.shuffle(records)
+    assert await arrived(postgres.emptied(), records, 3) == expected(records)
 
 
 async def test_a_file_stands_beside_its_message_also_where_one_id_begins_like_another(desk: Desk) -> None:

@@ -10,9 +10,12 @@ from collections.abc import Sequence
 import click
 
 from mig import __version__
+from mig.cli.check import check
 from mig.cli.common import say_error
 from mig.cli.demo import demo
+from mig.cli.plan import plan
 from mig.cli.plugins import plugins
+from mig.cli.rollback import rollback
 from mig.cli.run import run
 from mig.cli.sandbox import sandbox
 from mig.cli.status import status
@@ -28,7 +31,7 @@ def cli() -> None:
     """Move a customer-support desk from one platform to another, completely and once, and prove what arrived."""
 
 
-for _command in (run, status, plugins, sandbox, demo):
+for _command in (check, plan, run, rollback, status, plugins, sandbox, demo):
     cli.add_command(_command)
 
 

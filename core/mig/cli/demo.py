@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from mig.cli.common import Common, start_log
-from mig.cli.run import run_once
+from mig.cli.run import Asked, run_once
 from mig.errors import Refused, Usage
 from mig.plugins import Registry
 from mig.settings import load_config
@@ -42,18 +42,26 @@ def demo(registry: Registry, dataset: Path | None, generate: int, seed: int, kee
         here = stack.enter_context(_sandbox(source, what))
         there = stack.enter_context(_sandbox(target, staff))
         environment = {**here["environment"], **there["environment"]}
+        written = folder / "mig.toml"
+        written.write_text(_toml(target, registry.target(target).asks), "utf-8")
         config = load_config(
-            None, source=source, target=target, state=f"sqlite:///{folder / 'demo.db'}", environment=environment
+            written, source=source, target=target, state=f"sqlite:///{folder / 'demo.db'}", environment=environment
         )
         common = Common(config, registry, (), False, False)
         click.echo("2. The migration.")
-        first = run_once(common, environment=environment, title="first run")
+        first = run_once(common, Asked(title="first run"), environment=environment)
         click.echo("\n3. The same command again: nothing may be written twice.")
-        second = run_once(common, environment=environment, title="second run")
+        second = run_once(common, Asked(title="second run"), environment=environment)
         click.echo("\n4. What the target's sandbox saw.")
         for line in _seen(there["url"]):
             click.echo(f"  {line}")
         sys.exit(first or second)
+
+
+def _toml(target: str, asks: Mapping[str, str]) -> str:
+    """The demo's mig.toml: even there nothing is written before somebody has said that no robot answers."""
+    listed = ", ".join(f'"{name}"' for name in asks)
+    return f"[acknowledged]\n{target} = [{listed}]\n"
 
 
 def _pair(registry: Registry) -> tuple[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-import time
+from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -15,10 +15,11 @@ from mig.errors import MigError
 
 if TYPE_CHECKING:
     from mig.budgets import Budgets
-    from mig.engine.run import Progress, Report
+    from mig.engine.live import Progress
+    from mig.engine.run import Report
 
 COLUMNS = ("in_scope", "loaded", "updated", "unchanged", "archived", "merged", "skipped", "failed", "pending")
-_HEAD = [
+HEAD = [
     "contact",
     "company",
     "conversation",
@@ -47,7 +48,6 @@ class Watcher:
         self._budgets: Budgets | None = None
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self._since = 0.0
 
     def watch(self, budgets: Budgets) -> None:
         """From now on budgets are shown too."""
@@ -70,29 +70,41 @@ class Watcher:
         from rich.console import Console
         from rich.live import Live
 
-        began = time.monotonic()
+        from mig.clock import SystemClock
+        from mig.engine.live import snapshot
+
+        clock = SystemClock()
         with Live(console=Console(stderr=True), refresh_per_second=4, transient=True) as live:
             while not self._stop.wait(0.5):
-                live.update(self._lines(time.monotonic() - began))
+                if self._budgets is not None:
+                    live.update("\n".join(progress_lines(snapshot(self._progress, self._budgets, clock))))
 
-    def _lines(self, seconds: float) -> str:
-        progress = self._progress
-        rows = [f"{name} {count:,}" for name, count in list(progress.rows.items())]
-        lines = ["read      " + ("  ".join(rows) or "...")]
-        if progress.stage == "deliver":
-            self._since = self._since or seconds
-            spent = seconds - self._since
-            rate = progress.operations / spent if spent else 0
-            for kind, total in list(progress.totals.items()):
-                done = min(progress.done[kind], total)
-                lines.append(f"deliver   {kind}  {done:,} of {total:,}")
-            done, total = sum(progress.done.values()), sum(progress.totals.values())
-            eta = max(total - done, 0) * spent / done if done else 0
-            lines.append(f"          {rate:,.0f} requests/s, about {eta:,.0f} s left")
-        for name, level in list((self._budgets.levels if self._budgets else {}).items()):
-            kept = f"{level.used:,} of {int(level.ours):,} today" if level.bucket.daily else f"{level.used:,} spent"
-            lines.append(f"budget    {name}  share {level.share:g}  {kept}")
-        return "\n".join(lines)
+
+def progress_lines(seen: Mapping[str, Any]) -> list[str]:
+    """How far a run is, for a person: rows read, units delivered, rates, and each budget with its own ETA."""
+    lines = ["read      " + ("  ".join(f"{name} {count:,}" for name, count in seen["rows"].items()) or "...")]
+    for kind, total in seen["totals"].items():
+        lines.append(f"{seen['stage']:9} {kind}  {min(seen['done'].get(kind, 0), total):,} of {total:,}")
+    if seen["requests_per_s"]:
+        left = f", about {span(seen['eta_s'])} left" if seen["eta_s"] is not None else ""
+        lines.append(f"          {seen['requests_per_s']:,.0f} requests/s{left}")
+    if seen["waits"]:
+        lines.append(f"          outside working hours: goes on {seen['waits']}")
+    for name, budget in seen["budgets"].items():
+        daily = budget["per_s"] >= 86_400
+        kept = f"{budget['used']:,} of {budget['ours']:,} today" if daily else f"{budget['used']:,} spent"
+        eta = f"; what is left takes {span(budget['eta_s'])} at its pace" if budget["eta_s"] else ""
+        lines.append(f"budget    {name}  share {budget['share']:g}  {kept}{eta}")
+    return lines
+
+
+def span(seconds: float) -> str:
+    """A time as a person says it."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 172_800 else f"{seconds / 86_400:.1f} days"
 
 
 def as_object(report: Report) -> dict[str, Any]:
@@ -186,6 +198,6 @@ def _next(report: Report) -> str:
 
 
 def _ordered(report: Report) -> list[tuple[str, Any]]:
-    names = [name for name in _HEAD if name in report.kinds]
+    names = [name for name in HEAD if name in report.kinds]
     names += sorted(set(report.kinds) - set(names))
     return [(name, report.kinds[name]) for name in names]

@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from mig.cli.common import common_options, read_common
-from mig.cli.show import COLUMNS, say_object
+from mig.cli.show import COLUMNS, progress_lines, say_object
 from mig.errors import Usage
 from mig.plugins import Registry
 
@@ -37,6 +37,7 @@ def status(registry: Registry, /, **options: Any) -> None:
                     "started_at": last.started_at,
                     "ended_at": last.ended_at,
                     "status": last.status or "running",
+                    "progress": _progress(last),
                 }
                 if last
                 else None,
@@ -54,6 +55,13 @@ def status(registry: Registry, /, **options: Any) -> None:
         say_object(found)
     else:
         _show(found)
+
+
+def _progress(last: Any) -> Any:
+    """How far a run under way is, as it told the journal last."""
+    if last.ended_at is not None or not last.report:
+        return None
+    return msgspec.json.decode(last.report)
 
 
 def choose(rows: list[Any], source: str, target: str) -> Any:
@@ -81,6 +89,8 @@ def _show(found: dict[str, Any]) -> None:
     last = found["last_run"]
     if last:
         click.echo(f"  last run {last['run_id']}: {last['status']}, started {last['started_at']}")
+    for line in progress_lines(last["progress"]) if last and last["progress"] else ():
+        click.echo(f"  {line}")
     shown = [c for c in COLUMNS if c == "in_scope" or any(kind[c] for kind in found["kinds"].values())]
     click.echo(f"\n  {'':14}" + "".join(f"{name.replace('_', ' '):>11}" for name in shown))
     for name, count in found["kinds"].items():

@@ -12,7 +12,8 @@ from sqlalchemy import Connection
 
 from mig.budgets import Budgets
 from mig.engine.decide import Decided, Decider
-from mig.engine.plan import Step, diff, encode_body, windows
+from mig.engine.files import Files
+from mig.engine.plan import Step, diff, encode_body, files_in, receipts_in, windows
 from mig.engine.protocol import Fill, Outcome, Settler, Stopped
 from mig.errors import Paused, Rejected
 from mig.failpoints import failpoint
@@ -21,6 +22,8 @@ from mig.journal.delivery import Claim, Settled, Verdict
 from mig.journal.store import Journal
 from mig.model import Ref
 from mig.platforms import Body, Effect, FromReceipt, Operation, Receipt, UnitKey
+
+_ALL_PHASES = 1_000
 
 
 class Delivery(Struct, frozen=True):
@@ -48,6 +51,7 @@ class Deliverer:
         run: This run's number: the epoch of its claims.
         decider: Maps and renders.
         settler: The write protocol.
+        files: Gives operations the bytes they name.
         budgets: The purse.
         window: Operations claimed together.
         remap: Look at the operations of unchanged records too.
@@ -61,6 +65,7 @@ class Deliverer:
         run: int,
         decider: Decider,
         settler: Settler,
+        files: Files,
         budgets: Budgets,
         *,
         window: int,
@@ -72,12 +77,14 @@ class Deliverer:
         self._run = run
         self._decider = decider
         self._settler = settler
+        self._files = files
         self._budgets = budgets
         self._window = window
         self._remap = remap
         self._under_way: dict[UnitKey, asyncio.Future[None]] = {}
         self._waiting: dict[UnitKey, UnitKey] = {}
         self._fetch = fetch
+        self._draining = False
         self.waiting_phases = 0
         """The latest phase an operation was seen to wait for."""
         self.sent: Counter[str] = Counter()
@@ -87,12 +94,16 @@ class Deliverer:
 
     @property
     def stopping(self) -> bool:
-        """Whether the run is asked to end."""
-        return self._settler.stopping
+        """Whether no further unit is begun."""
+        return self._draining or self._settler.stopping
 
     def stop(self) -> None:
-        """Leave after what is under way."""
+        """Leave after the window that is under way."""
         self._settler.stopping = True
+
+    def drain(self) -> None:
+        """Begin no further unit; those under way have their whole cost set aside, and are told to their end."""
+        self._draining = True
 
     async def ensure(self, key: UnitKey, phase: int = 0, above: tuple[UnitKey, ...] = ()) -> None:
         """Deliver a unit, once, however many lanes ask for it.
@@ -128,6 +139,15 @@ class Deliverer:
             del self._under_way[key]
             self._waiting.pop(key, None)
             future.set_result(None)
+
+    async def foresee(self, key: UnitKey) -> Delivery:
+        """What a unit needs, in all phases; nothing is sent and nothing is written but what was looked up."""
+        state = await self._journal.read(lambda c: delivery.unit_state(c, self._mig, key))
+        looked = state[1] if state else None
+        plan = await self._journal.read(lambda c: self._plan(c, key, looked, _ALL_PHASES))
+        if plan.decided.absent and await self._fetch(sorted(plan.decided.absent)):
+            plan = await self._journal.read(lambda c: self._plan(c, key, looked, _ALL_PHASES))
+        return plan
 
     def _circular(self, key: UnitKey, above: tuple[UnitKey, ...]) -> bool:
         """Whether the unit under way waits, directly or through others, for one that waits for it."""
@@ -172,9 +192,9 @@ class Deliverer:
         if plan.steps:
             self.units[key.partition(":")[0]] += 1
             await self._needed(plan, phase, (*above, key))
-            with self._budgets.reserve(_cost(plan.steps)):
+            with self._budgets.reserve(cost_of(plan.steps)):
                 for window in windows(plan.steps, self._window):
-                    if self.stopping:
+                    if self._settler.stopping:
                         await self._leave(plan, results)
                     await self._send(plan, window, results)
         return plan, results
@@ -210,7 +230,7 @@ class Deliverer:
     async def _needed(self, plan: Delivery, phase: int, above: tuple[UnitKey, ...]) -> None:
         """Deliver first what this unit points to."""
         refs = {ref for step in plan.steps for ref in step.op.after}
-        refs |= {hole.of for step in plan.steps for hole in _holes(step.op.body) if hole.of is not None}
+        refs |= {hole.of for step in plan.steps for hole in receipts_in(step.op.body) if hole.of is not None}
         for ref in sorted(refs):
             home = await self._home(ref)
             if home is not None:
@@ -278,7 +298,13 @@ class Deliverer:
             claim = _claim(step, more)
             await self._journal.write(lambda c: delivery.claim(c, self._mig, plan.decided.key, [claim], self._run))
 
-        outcome = await self._settler.settle(plan.decided.key, step, self._filler(plan, results, foreign), orphaned)
+        fill = self._filler(plan, results, foreign)
+        if files_in(step.op.body) and step.action in ("send", "revise"):
+            outcome = await self._files.settle(
+                step, fill, lambda: self._settler.settle(plan.decided.key, step, fill, orphaned)
+            )
+        else:
+            outcome = await self._settler.settle(plan.decided.key, step, fill, orphaned)
         self.sent[plan.decided.key.partition(":")[0]] += 1
         return outcome
 
@@ -303,7 +329,7 @@ class Deliverer:
 
     async def _foreign(self, window: Sequence[Step]) -> dict[FromReceipt, Receipt | None]:
         """The receipts of other units that this window's bodies wait for."""
-        wanted = {hole for step in window for hole in _holes(step.op.body) if hole.of is not None}
+        wanted = {hole for step in window for hole in receipts_in(step.op.body) if hole.of is not None}
 
         def read(connection: Connection) -> dict[FromReceipt, Receipt | None]:
             found: dict[FromReceipt, Receipt | None] = {}
@@ -331,6 +357,9 @@ class Deliverer:
             return msgspec.structs.replace(verdict, state="failed", reason=failed[0])
         if not mine or not _complete(plan, ref, results):
             return verdict
+        declined = _declined(plan, mine, results)
+        if declined:
+            return msgspec.structs.replace(verdict, fate="archive", state="done", reason=declined)
         written = ref in plan.decided.changed and any(_wrote(results.get(name)) for name in mine)
         return msgspec.structs.replace(verdict, state="done", written=written)
 
@@ -345,6 +374,12 @@ def _complete(plan: Delivery, ref: Ref, results: Mapping[str, Outcome]) -> bool:
         if not done:
             return False
     return True
+
+
+def _declined(plan: Delivery, names: Sequence[str], results: Mapping[str, Outcome]) -> str:
+    """Why the target does not take what these operations carry; empty: it took it."""
+    receipts = (_own(plan, results, name) for name in names)
+    return next((receipt.declined for receipt in receipts if receipt is not None and receipt.declined), "")
 
 
 def _wrote(outcome: Outcome | None) -> bool:
@@ -376,7 +411,8 @@ def _claim(step: Step, more: int = 0) -> Claim:
     )
 
 
-def _cost(steps: Sequence[Step]) -> dict[str, int]:
+def cost_of(steps: Sequence[Step]) -> dict[str, int]:
+    """What steps may cost at most, per budget."""
     cost: Counter[str] = Counter()
     for step in steps:
         # A revision reads, writes, and at worst writes again; what is in doubt is asked about.
@@ -384,16 +420,6 @@ def _cost(steps: Sequence[Step]) -> dict[str, int]:
         for name, count in step.op.cost:
             cost[name] += count * times
     return dict(cost)
-
-
-def _holes(value: object) -> list[FromReceipt]:
-    if isinstance(value, FromReceipt):
-        return [value]
-    if isinstance(value, Mapping):
-        return [hole for item in value.values() for hole in _holes(item)]
-    if isinstance(value, list | tuple):
-        return [hole for item in value for hole in _holes(item)]
-    return []
 
 
 def _filled(value: object, fill: Callable[[FromReceipt], str | None]) -> object:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 from msgspec import Struct, field
@@ -20,6 +20,10 @@ from mig.platforms import Parsed, Partition, Raw, Scope, Source, SourceSpec, Tar
 log = structlog.get_logger("mig.extract")
 _RANKS = {"open": 0, "snoozed": 1}
 _BATCH = 100
+
+
+async def _go_on() -> None:
+    """Nothing to wait for."""
 
 
 class _Parsed(Struct):
@@ -43,6 +47,7 @@ class Extractor:
         target: Says where records are placed.
         readers: Partitions read at the same time.
         progress: Told of every page: the resource, and how many rows it had.
+        pause: Waits between pages, outside working hours.
     """
 
     def __init__(
@@ -55,6 +60,7 @@ class Extractor:
         *,
         readers: int,
         progress: Callable[[str, int], None],
+        pause: Callable[[], Awaitable[None]] = _go_on,
     ) -> None:
         self._journal = journal
         self._mig = mig
@@ -63,6 +69,7 @@ class Extractor:
         self._target = target
         self._readers = asyncio.Semaphore(readers)
         self._progress = progress
+        self._pause = pause
         self._asked: dict[Ref, bool] = {}
         """What was asked for by id in this run, and whether it was there."""
         self._fetching = asyncio.Lock()
@@ -130,7 +137,7 @@ class Extractor:
             await self._journal.write(lambda c: staging.resolve(c, self._mig))
 
     async def _partition(self, part: Partition, scope: Scope) -> None:
-        name = digest(scope)
+        name = digest(Scope() if part.whole else scope)
         async with self._readers:
             start = await self._journal.read(lambda c: staging.load_checkpoint(c, self._mig, part, name))
             try:
@@ -139,6 +146,7 @@ class Extractor:
                     self._progress(part.resource, len(page.rows))
                     if self.stopping:
                         return
+                    await self._pause()
             except Unreadable as error:
                 kind = self._spec.resources[part.resource]
                 self.unreadable[kind] = f"{error.message}. {error.hint}".strip()

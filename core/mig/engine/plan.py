@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 from mig.engine.decide import Decided
 from mig.journal.delivery import OperationRow
 from mig.model import Ref, digest
-from mig.platforms import Effect, FromReceipt, Operation, Receipt
+from mig.platforms import Effect, File, FromReceipt, Operation, Receipt, Spooled
 
 
 class Step(Struct):
@@ -24,6 +24,8 @@ class Step(Struct):
     """An attempt of an earlier run may have taken effect."""
     left: bool = False
     """An attempt of this run may have: set while it is sent."""
+    files: Mapping[Ref, Spooled] = field(default_factory=dict)
+    """The bytes it names, while it is sent."""
     before: OperationRow | None = None
     old: Receipt | None = None
 
@@ -64,9 +66,10 @@ def diff(
     wanted = [operation for operation in decided.operations if operation.phase <= phase]
     for operation in wanted:
         relevant = everything or not operation.carries or any(ref in decided.changed for ref in operation.carries)
-        step = _step(operation, known.get(operation.name), relevant)
+        step = _step(operation, known.get(operation.name), relevant, everything=everything)
         if step is not None:
             steps.append(step)
+    steps = _with_dependents(wanted, steps, known)
     names = {operation.name for operation in decided.operations}
     undone = _vanished(decided, known, names, set(moved), everything)
     steps = _with_tails(wanted, steps, known, undone)
@@ -86,7 +89,7 @@ def windows(steps: Sequence[Step], size: int) -> Iterator[list[Step]]:
         yield window
 
 
-def _step(operation: Operation, row: OperationRow | None, relevant: bool) -> Step | None:
+def _step(operation: Operation, row: OperationRow | None, relevant: bool, *, everything: bool) -> Step | None:
     value = operation_digest(operation)
     if row is None or row.state == "gone":
         # A changed setting renders old records otherwise, too: that is for --remap, never by surprise.
@@ -94,7 +97,7 @@ def _step(operation: Operation, row: OperationRow | None, relevant: bool) -> Ste
     if row.state == "sending":
         if row.receipt is None and row.digest != value and operation.effect is Effect.CREATE and row.marker:
             # Whether the older content stands there is settled first, alone; the next round revises or sends.
-            return Step(op=_as_sent(row), action="ask", digest=row.digest, doubtful=True, before=row)
+            return Step(op=as_sent(row), action="ask", digest=row.digest, doubtful=True, before=row)
         return Step(op=operation, action=_again(row), digest=value, doubtful=True, before=row, old=row.receipt)
     if row.state == "failed":
         if not relevant:
@@ -102,9 +105,26 @@ def _step(operation: Operation, row: OperationRow | None, relevant: bool) -> Ste
         return Step(op=operation, action=_again(row), digest=value, before=row, old=row.receipt)
     if row.state == "due":
         return Step(op=operation, action=_again(row), digest=value, before=row, old=row.receipt)
-    if row.digest != value and relevant:
+    declined = row.receipt is not None and bool(row.receipt.declined)
+    if (row.digest != value and relevant) or (declined and everything):  # --remap asks again for what was declined
         return Step(op=operation, action="revise", digest=value, before=row, old=row.receipt)
     return None
+
+
+def _with_dependents(wanted: Sequence[Operation], steps: list[Step], known: Mapping[str, OperationRow]) -> list[Step]:
+    """What holds the answer of an upload that is sent anew is looked at again: the answer may be another."""
+    renewed = {step.op.name for step in steps if step.op.effect is Effect.FREE and step.action == "revise"}
+    if not renewed:
+        return steps
+    by_name = {step.op.name: step for step in steps}
+    for operation in wanted:
+        row = known.get(operation.name)
+        waits = renewed & {hole.op for hole in receipts_in(operation.body) if hole.of is None}
+        if waits and operation.name not in by_name and row is not None and row.state in ("done", "due"):
+            by_name[operation.name] = Step(
+                op=operation, action="revise", digest=operation_digest(operation), before=row, old=row.receipt
+            )
+    return [by_name[operation.name] for operation in wanted if operation.name in by_name]
 
 
 def _again(row: OperationRow) -> str:
@@ -153,7 +173,7 @@ def _vanished(
         if alive or not row.carries:
             doubtful = row.state == "sending"
             steps.append(
-                Step(op=_as_sent(row), action="undo", digest=row.digest, doubtful=doubtful, before=row, old=row.receipt)
+                Step(op=as_sent(row), action="undo", digest=row.digest, doubtful=doubtful, before=row, old=row.receipt)
             )
     return steps
 
@@ -163,7 +183,7 @@ def _loaded(decided: Decided, ref: Ref) -> bool:
     return verdict is not None and verdict.fate == "load"
 
 
-def _as_sent(row: OperationRow) -> Operation:
+def as_sent(row: OperationRow) -> Operation:
     """An operation as it was when it was claimed."""
     body = decode_body(row.body) if row.body else {}
     return Operation(
@@ -175,6 +195,27 @@ def _as_sent(row: OperationRow) -> Operation:
         marker=row.marker,
         tail=row.tail,
     )
+
+
+def receipts_in(value: object) -> list[FromReceipt]:
+    """Every open receipt of a body."""
+    return [item for item in _leaves(value) if isinstance(item, FromReceipt)]
+
+
+def files_in(value: object) -> list[Ref]:
+    """Every file of a body, once."""
+    return list(dict.fromkeys(item.ref for item in _leaves(value) if isinstance(item, File)))
+
+
+def _leaves(value: object) -> Iterator[object]:
+    if isinstance(value, Mapping):
+        for item in value.values():
+            yield from _leaves(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _leaves(item)
+    else:
+        yield value
 
 
 def decode_body(body: bytes) -> dict[str, object]:

@@ -83,7 +83,7 @@ class Settler:
                         return found
                     sent_at = None
                     step.left = step.left and step.alone  # a clear no; of a birth nobody can give one
-                return await self._act(step, Call(unit, step.op, fill(step.op)))
+                return await self._act(step, Call(unit, step.op, fill(step.op), step.files))
             except Rejected as error:
                 return Outcome("failed", step.old, f"{error.message}. {error.hint}".strip())
             except Unreachable as error:
@@ -123,8 +123,8 @@ class Settler:
         if step.action == "undo":
             if step.old is None or step.old.origin is not Origin.CREATED or not isinstance(target, CanUndo):
                 return Outcome("gone", step.old)  # only what we made ourselves is ever taken back
-            await target.undo(step.op.name, step.op.verb, step.old)
-            return Outcome("gone", step.old)
+            taken = await target.undo(step.op.name, step.op.verb, step.old)
+            return Outcome("gone", step.old, "" if taken else "somebody else has worked in it")
         if step.action == "revise" and step.old is not None and isinstance(target, CanRevise):
             return Outcome("done", await target.revise(call, step.old))
         if step.action == "revise" and step.op.effect is Effect.CREATE:

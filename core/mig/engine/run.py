@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -17,10 +17,15 @@ from msgspec import Struct, field
 
 from mig.budgets import Budgets
 from mig.clock import Clock
+from mig.engine.canary import CanarySource, narrowed
 from mig.engine.decide import Decider
 from mig.engine.deliver import Deliverer
 from mig.engine.extract import Extractor
+from mig.engine.files import Files
+from mig.engine.live import Live, Progress
+from mig.engine.planning import Plan, Planner
 from mig.engine.protocol import Settler, Stopped
+from mig.engine.select import Selector, is_narrow
 from mig.errors import MigError, Paused, Refused, Usage
 from mig.journal import counts, delivery, staging
 from mig.journal.counts import KindCount
@@ -31,18 +36,6 @@ from mig.settings import EngineSettings
 
 log = structlog.get_logger("mig.run")
 _PAGE = 500
-
-
-class Progress(Struct):
-    """What a person watching wants to know; told by the engine, drawn by whoever listens."""
-
-    stage: str = "extract"
-    rows: Counter[str] = field(default_factory=Counter)
-    """Per resource: rows read."""
-    totals: dict[str, int] = field(default_factory=dict)
-    """Units to deliver, by kind."""
-    done: Counter[str] = field(default_factory=Counter)
-    operations: int = 0
 
 
 class Report(Struct, kw_only=True):
@@ -68,6 +61,10 @@ class Report(Struct, kw_only=True):
     notices: list[str] = field(default_factory=list)
     """What the target has to say at the end."""
     error: MigError | None = None
+    plan: Plan | None = None
+    """What would be done, where that was the question."""
+    places: list[tuple[str, str]] = field(default_factory=list)
+    """Of a canary: source ids and target ids of what was moved."""
     new_migration: bool = False
     others: int = 0
     """Other migrations in the same journal."""
@@ -92,7 +89,19 @@ class Run(Struct, kw_only=True):
     target_settings: Any
     chain: Sequence[Mapper]
     engine: EngineSettings
+    plan_only: bool = False
+    """Say what would be done; write nothing to the target."""
+    canary: str = ""
+    """An address of the operator's own: a few conversations are moved, all to it."""
     shares: Mapping[str, float] = field(default_factory=dict)
+    acknowledged: frozenset[str] = frozenset()
+    """What a person confirmed of the target."""
+    hours: str = ""
+    """Working hours, as in mig.toml."""
+    path: Path | None = None
+    """mig.toml, looked at again while the run lasts."""
+    fixed_shares: Mapping[str, float] = field(default_factory=dict)
+    """Those of flags, which mig.toml does not change."""
     scope: Scope = Scope()
     remap: bool = False
     transports: Mapping[str, Any] = field(default_factory=dict)
@@ -120,8 +129,12 @@ async def go(run: Run) -> Report:
         side: Access(clock=run.clock, budgets=budgets, transport=run.transports.get(side))
         for side in ("source", "target")
     }
+    if run.canary:
+        run.scope = narrowed(run.scope)
     async with AsyncExitStack() as stack:
         source: Source = await stack.enter_async_context(run.source_spec.open(run.source_settings, access["source"]))
+        if run.canary:
+            source = CanarySource(source, run.canary)
         target: Target = await stack.enter_async_context(run.target_spec.open(run.target_settings, access["target"]))
         unknown = sorted(set(run.shares) - set(budgets.levels))
         if unknown:
@@ -131,7 +144,15 @@ async def go(run: Run) -> Report:
             lambda c: counts.begin_run(c, mig, now=_stamp(run.clock), host=socket.gethostname(), pid=os.getpid())
         )
         engine = _Engine(run, source, target, mig, number, budgets, origin)
-        status, error = await engine.work()
+        try:
+            status, error = await engine.work()
+        except Usage:
+            await run.journal.write(
+                lambda c: counts.end_run(c, number, now=_stamp(run.clock), status="refused", report="{}")
+            )
+            raise
+        finally:
+            engine.files.close()
         report = await engine.report(status, error, began, access, is_new)
         used = budgets.unsaved()
         await run.journal.write(lambda c: delivery.save_budgets(c, used))
@@ -153,10 +174,23 @@ class _Engine:
         self._target = target
         self._ended: MigError | None = None
         self._notices: list[str] = []
+        self._plan: Plan | None = None
+        self._budgets = budgets
+        self._live = Live(run.clock, budgets, run.hours, run.path, run.fixed_shares)
         types = {**TYPES, **run.source_spec.kinds}
         self._extractor = Extractor(
-            run.journal, mig, source, run.source_spec, target, readers=run.engine.readers, progress=self._read
+            run.journal,
+            mig,
+            source,
+            run.source_spec,
+            target,
+            readers=run.engine.readers,
+            progress=self._read,
+            pause=lambda: self._live.open(run.progress, run.stop.is_set),
         )
+        self._narrow = is_narrow(run.scope)
+        self._selector = Selector(run.journal, mig, types, run.source_spec.channels, self._extractor.fetch)
+        self.files = Files(run.journal, mig, source, types, run.clock, run.engine)
         self._deliverer = Deliverer(
             run.journal,
             mig,
@@ -169,6 +203,7 @@ class _Engine:
                 attempts=run.engine.attempts,
                 patience_s=run.engine.patience_s,
             ),
+            self.files,
             budgets,
             window=run.engine.window,
             remap=run.remap,
@@ -178,10 +213,17 @@ class _Engine:
     async def work(self) -> tuple[str, MigError | None]:
         """Extract, then deliver; an error that ends the run ends it politely."""
         watcher = asyncio.create_task(self._watch())
+        teller = asyncio.create_task(self._live.watch(self._run.progress, self._tell))
         try:
             self._run.progress.stage = "extract"
             await self._extractor.extract(self._run.scope)
-            if not self._run.stop.is_set():
+            if self._narrow and not self._run.stop.is_set():
+                self._run.progress.stage = "select"
+                await self._selector.select(self._run.scope)
+            if not self._run.stop.is_set() and self._run.plan_only:
+                self._run.progress.stage = "plan"
+                self._plan = await self._planned()
+            elif not self._run.stop.is_set():
                 self._run.progress.stage = "deliver"
                 await self._deliver()
             if self._deliverer.sent and isinstance(self._target, CanConclude):
@@ -195,11 +237,30 @@ class _Engine:
             self._ended = error
         finally:
             watcher.cancel()
+            teller.cancel()
         if isinstance(self._ended, Paused):
             return "paused", self._ended
         if self._ended is not None:
             return "refused", self._ended
         return ("interrupted" if self._run.stop.is_set() else "completed"), None
+
+    async def _planned(self) -> Plan:
+        progress = self._run.progress
+        narrow = self._narrow
+        progress.totals = await self._run.journal.read(lambda c: counts.dirty_units(c, self._mig, narrow=narrow))
+        planner = Planner(
+            self._run.journal,
+            self._mig,
+            self._deliverer,
+            self._budgets,
+            narrow=narrow,
+            stopping=self._run.stop.is_set,
+        )
+
+        def done(key: UnitKey) -> None:
+            _add(progress.done, key.partition(":")[0], 1)
+
+        return await planner.plan(done)
 
     async def _deliver(self) -> None:
         """Every dirty unit, the most urgent first; a pass for each phase that something waits for."""
@@ -211,11 +272,15 @@ class _Engine:
 
     async def _pass(self, phase: int) -> bool:
         """Deliver once through. Returns: whether operations of later phases wait."""
-        totals = await self._run.journal.read(lambda c: counts.dirty_units(c, self._mig))
+        totals = await self._run.journal.read(lambda c: counts.dirty_units(c, self._mig, narrow=self._narrow))
         if not totals:
             return False
-        self._run.progress.totals, self._run.progress.done = totals, Counter()
+        self._run.progress.totals, self._run.progress.done = totals, {}
+        if not self._run.progress.began:
+            self._run.progress.began = self._run.clock.monotonic()
+            self._run.progress.before = {name: level.used for name, level in self._budgets.levels.items()}
         if phase == 0:
+            check_acknowledged(self._run.target_spec, self._run.acknowledged)
             await self._target.prepare()
         queue: asyncio.Queue[UnitKey | None] = asyncio.Queue(self._run.engine.lanes * 2)
         async with asyncio.TaskGroup() as group:
@@ -237,22 +302,25 @@ class _Engine:
             await queue.put(None)
 
     async def _units(self, after: tuple[int, int, str] | None) -> list[tuple[int, int, str]]:
-        return await self._run.journal.read(lambda c: delivery.next_units(c, self._mig, after, _PAGE))
+        return await self._run.journal.read(
+            lambda c: delivery.next_units(c, self._mig, after, _PAGE, narrow=self._narrow)
+        )
 
     async def _lane(self, queue: asyncio.Queue[UnitKey | None], phase: int) -> None:
         while (key := await queue.get()) is not None:
             if self._deliverer.stopping:
                 continue  # empty the queue, so that the feeder can leave
+            await self._live.open(self._run.progress, lambda: self._deliverer.stopping)
             try:
                 await self._deliverer.ensure(key, phase)
             except Stopped:
                 continue
             except (Paused, Refused) as error:
-                # The other lanes finish the window they are in: nothing is left in doubt without need.
+                # The other lanes finish the units they are in: nothing is left in doubt or half told without need.
                 self._ended = self._ended or error
-                self._deliverer.stop()
+                self._deliverer.drain()
                 continue
-            self._run.progress.done[key.partition(":")[0]] += 1
+            _add(self._run.progress.done, key.partition(":")[0], 1)
             self._run.progress.operations = sum(self._deliverer.sent.values())
 
     async def _watch(self) -> None:
@@ -261,34 +329,58 @@ class _Engine:
         self._deliverer.stop()
 
     def _read(self, resource: str, rows: int) -> None:
-        self._run.progress.rows[resource] += rows
+        _add(self._run.progress.rows, resource, rows)
+
+    async def _tell(self, text: str) -> None:
+        await self._run.journal.write(lambda c: counts.tell_run(c, self._number, text))
 
     async def report(
         self, status: str, error: MigError | None, began: float, access: Mapping[str, Access], is_new: bool
     ) -> Report:
         """The counts as the journal has them now."""
         journal, mig = self._run.journal, self._mig
-        kinds = await journal.read(lambda c: counts.kinds(c, mig, self._number))
+        narrow = self._narrow
+        kinds = await journal.read(lambda c: counts.kinds(c, mig, self._number, narrow=narrow))
         return Report(
             run_id=self._number,
             status=status,
             kinds=kinds,
-            by_attribute=await journal.read(lambda c: counts.attributes(c, mig, self._number)),
+            by_attribute=await journal.read(lambda c: counts.attributes(c, mig, self._number, narrow=narrow)),
             requests={side: sum(access[side].meter.values()) for side in ("source", "target")},
             seconds=round(self._run.clock.monotonic() - began, 3),
             unreadable={str(kind): why for kind, why in self._extractor.unreadable.items()},
-            reasons=await journal.read(lambda c: counts.reasons(c, mig)),
-            failures=await journal.read(lambda c: counts.failures(c, mig)),
+            reasons=await journal.read(lambda c: counts.reasons(c, mig, narrow=narrow)),
+            failures=await journal.read(lambda c: counts.failures(c, mig, narrow=narrow)),
             orphans=sum(count for _, count in await journal.read(lambda c: counts.orphans(c, mig))),
             doubtful=await journal.read(lambda c: counts.doubtful(c, mig)),
-            warnings=await journal.read(lambda c: counts.warnings(c, mig)),
+            warnings=await journal.read(lambda c: counts.warnings(c, mig, narrow=narrow)),
             sent=dict(self._deliverer.sent),
             units=dict(self._deliverer.units),
             notices=self._notices,
+            plan=self._plan,
+            places=await journal.read(lambda c: counts.places(c, mig)) if self._run.canary else [],
             error=error,
             new_migration=is_new,
             others=len(await journal.read(counts.migrations)) - 1,
         )
+
+
+def check_acknowledged(spec: TargetSpec, acknowledged: frozenset[str]) -> None:
+    """What no API shows must be confirmed before the first write.
+
+    Raises:
+        Refused: Something was not; the hint says what, and the lines to write.
+    """
+    missing = {name: text for name, text in spec.asks.items() if name not in acknowledged}
+    if not missing:
+        return
+    listed = ", ".join(f'"{name}"' for name in spec.asks)
+    what = "\n".join(f"  {name}: {text}" for name, text in missing.items())
+    raise Refused(
+        f"nothing is written before you confirm what {spec.name}'s API does not show",
+        f"Make sure of each, then write into mig.toml:\n  [acknowledged]\n  {spec.name} = [{listed}]\n"
+        f"Not confirmed yet:\n{what}\nNothing was written.",
+    )
 
 
 async def _migration(run: Run, source: Source, target: Target) -> tuple[int, bool, str]:
@@ -305,6 +397,10 @@ async def _migration(run: Run, source: Source, target: Target) -> tuple[int, boo
         )
     )
     return number, is_new, f"{run.source_spec.name}:{organisation}"
+
+
+def _add(totals: dict[str, int], name: str, count: int) -> None:
+    totals[name] = totals.get(name, 0) + count
 
 
 async def _concluded(target: CanConclude) -> list[str]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from msgspec import Struct
-from sqlalchemy import Connection, and_, case, func, insert, select, update
+from sqlalchemy import Connection, and_, case, func, insert, or_, select, update
 
+from mig.journal import selection
 from mig.journal.schema import migration, operation, record, run, unit
+from mig.platforms import Receipt
 
 COLUMNS = ("loaded", "updated", "unchanged", "archived", "merged", "skipped", "failed", "pending")
 
@@ -42,25 +45,28 @@ def migrations(connection: Connection) -> list[MigrationRow]:
     return [MigrationRow(row.id, row.source, row.organisation, row.target, row.workspace) for row in rows]
 
 
-def kinds(connection: Connection, mig: int, run_number: int) -> dict[str, KindCount]:
-    """Counts per kind as of a run."""
-    return {kind: _total(rows) for kind, rows in _grouped(connection, mig, run_number, record.c.kind).items()}
+def kinds(connection: Connection, mig: int, run_number: int, *, narrow: bool = False) -> dict[str, KindCount]:
+    """Counts per kind as of a run; `narrow`: of what the last filter selected."""
+    rows = _grouped(connection, mig, run_number, record.c.kind, *_selected(mig, narrow))
+    return {kind: _total(row) for kind, row in rows.items()}
 
 
-def attributes(connection: Connection, mig: int, run_number: int) -> dict[str, KindCount]:
+def attributes(connection: Connection, mig: int, run_number: int, *, narrow: bool = False) -> dict[str, KindCount]:
     """The counts of attribute definitions, by the kind they define."""
     of = _before(connection, record.c.id, ".")
     return {
         kind: _total(rows)
-        for kind, rows in _grouped(connection, mig, run_number, of, record.c.kind == "attribute").items()
+        for kind, rows in _grouped(
+            connection, mig, run_number, of, record.c.kind == "attribute", *_selected(mig, narrow)
+        ).items()
     }
 
 
-def reasons(connection: Connection, mig: int) -> list[tuple[str, str, str, int]]:
+def reasons(connection: Connection, mig: int, *, narrow: bool = False) -> list[tuple[str, str, str, int]]:
     """Why records were not loaded as such: rows of kind, what became of them, reason (ids cut out), count."""
     rows = connection.execute(
         select(record.c.kind, record.c.fate, record.c.state, record.c.reason, func.count())
-        .where(record.c.migration == mig, record.c.reason != "", record.c.state != "gone")
+        .where(record.c.migration == mig, record.c.reason != "", record.c.state != "gone", *_selected(mig, narrow))
         .group_by(record.c.kind, record.c.fate, record.c.state, record.c.reason)
     )
     totals: dict[tuple[str, str, str], int] = {}
@@ -68,16 +74,16 @@ def reasons(connection: Connection, mig: int) -> list[tuple[str, str, str, int]]
         word = "failed" if state == "failed" else {"archive": "archived", "skip": "skipped"}.get(fate, "pending")
         if fate == "load" and state == "done":
             word = "loaded"
-        key = (kind, word, _without_ids(reason))
+        key = (kind, word, without_ids(reason))
         totals[key] = totals.get(key, 0) + count
     return sorted((*key, count) for key, count in totals.items())
 
 
-def failures(connection: Connection, mig: int, limit: int = 20) -> list[tuple[str, str, str]]:
+def failures(connection: Connection, mig: int, limit: int = 20, *, narrow: bool = False) -> list[tuple[str, str, str]]:
     """Some of the quarantined records: kind, id, reason."""
     rows = connection.execute(
         select(record.c.kind, record.c.id, record.c.reason)
-        .where(record.c.migration == mig, record.c.state == "failed")
+        .where(record.c.migration == mig, record.c.state == "failed", *_selected(mig, narrow))
         .order_by(record.c.kind, record.c.id)
         .limit(limit)
     )
@@ -94,6 +100,22 @@ def orphans(connection: Connection, mig: int) -> list[tuple[str, int]]:
     return [(row.unit, row.orphans) for row in rows]
 
 
+def places(connection: Connection, mig: int, kind: str = "conversation") -> list[tuple[str, str]]:
+    """What of a kind was created: unit and the target's id."""
+    rows = connection.execute(
+        select(operation.c.unit, operation.c.receipt)
+        .where(
+            operation.c.migration == mig,
+            operation.c.effect == "create",
+            operation.c.marker.is_(None),
+            operation.c.state.in_(("done", "due")),
+            operation.c.unit.startswith(f"{kind}:", autoescape=True),
+        )
+        .order_by(operation.c.unit)
+    )
+    return [(row.unit, msgspec.json.decode(row.receipt, type=Receipt).values["id"]) for row in rows if row.receipt]
+
+
 def doubtful(connection: Connection, mig: int) -> int:
     """Operations that were claimed and have no clear answer yet."""
     return int(
@@ -103,22 +125,49 @@ def doubtful(connection: Connection, mig: int) -> int:
     )
 
 
-def warnings(connection: Connection, mig: int) -> int:
+def warnings(connection: Connection, mig: int, *, narrow: bool = False) -> int:
     """Records that were read with an oddity."""
-    return int(
-        connection.execute(
-            select(func.count()).where(record.c.migration == mig, record.c.warnings != "", record.c.state != "gone")
-        ).scalar_one()
-    )
+    condition = [record.c.migration == mig, record.c.warnings != "", record.c.state != "gone", *_selected(mig, narrow)]
+    return int(connection.execute(select(func.count()).where(*condition)).scalar_one())
 
 
-def dirty_units(connection: Connection, mig: int) -> dict[str, int]:
+def dirty_units(connection: Connection, mig: int, *, narrow: bool = False) -> dict[str, int]:
     """Units that wait to be delivered, by kind."""
     kind = _before(connection, unit.c.key, ":").label("kind")
+    among = [unit.c.key.in_(selection.units(mig))] if narrow else []
     rows = connection.execute(
-        select(kind, func.count()).where(unit.c.migration == mig, unit.c.dirty.is_(True)).group_by("kind")
+        select(kind, func.count()).where(unit.c.migration == mig, unit.c.dirty.is_(True), *among).group_by("kind")
     )
     return {row[0]: int(row[1]) for row in rows}
+
+
+def settled(connection: Connection, mig: int, *, narrow: bool = False) -> list[tuple[str, str, int]]:
+    """Records of units that wait for nothing: kind, what a plan calls them, count."""
+    word = case(
+        (record.c.state == "failed", "failed"),
+        (record.c.fate == "skip", "to_skip"),
+        (record.c.fate == "archive", "to_archive"),
+        (record.c.state == "done", "there"),
+        else_="to_load",
+    )
+    waiting = select(unit.c.key).where(unit.c.migration == mig, unit.c.dirty.is_(True))
+    rows = connection.execute(
+        select(record.c.kind.label("kind"), word.label("word"), func.count())
+        .where(
+            record.c.migration == mig,
+            record.c.state != "gone",
+            or_(record.c.unit.is_(None), record.c.unit.not_in(waiting), record.c.body == b""),
+            *_selected(mig, narrow),
+        )
+        .group_by("kind", "word")
+        .order_by("kind")
+    )
+    return [(row[0], row[1], int(row[2])) for row in rows]
+
+
+def _selected(mig: int, narrow: bool) -> list[Any]:
+    """The condition that keeps a count to what the last filter selected."""
+    return [record.c.unit.in_(selection.units(mig))] if narrow else []
 
 
 def _before(connection: Connection, column: Any, mark: str) -> Any:
@@ -141,6 +190,11 @@ def begin_run(connection: Connection, mig: int, *, now: str, host: str, pid: int
 def end_run(connection: Connection, number: int, *, now: str, status: str, report: str) -> None:
     """A run ended, politely."""
     connection.execute(update(run).where(run.c.id == number).values(ended_at=now, status=status, report=report))
+
+
+def tell_run(connection: Connection, number: int, report: str) -> None:
+    """How far a run is, for whoever looks beside it."""
+    connection.execute(update(run).where(run.c.id == number, run.c.ended_at.is_(None)).values(report=report))
 
 
 def last_run(connection: Connection, mig: int) -> Any:
@@ -178,6 +232,6 @@ def _total(rows: list[tuple[str, int]]) -> KindCount:
     return KindCount(in_scope=sum(count for _, count in rows), **dict(rows))
 
 
-def _without_ids(reason: str) -> str:
+def without_ids(reason: str) -> str:
     """Reasons that differ only by an id are one reason."""
     return " ".join("..." if len(word) > 8 and any(c.isdigit() for c in word) else word for word in reason.split(" "))

@@ -9,8 +9,10 @@ import msgspec
 from msgspec import Struct
 from sqlalchemy import Connection, and_, bindparam, case, delete, func, or_, select, update
 
+from mig.journal import selection
 from mig.journal.schema import budget_use, loss, need, operation, record, unit
 from mig.journal.staging import CHUNK, upsert
+from mig.journal.text import short_name
 from mig.model import Kind, Ref
 from mig.platforms import Loss, Receipt, UnitKey
 
@@ -86,10 +88,15 @@ class Verdict(Struct, frozen=True):
 
 
 def next_units(
-    connection: Connection, mig: int, after: tuple[int, int, str] | None, limit: int
+    connection: Connection, mig: int, after: tuple[int, int, str] | None, limit: int, *, narrow: bool = False
 ) -> list[tuple[int, int, str]]:
-    """Units to deliver, the most urgent first, as (rank, newest, key): a page after the one given."""
+    """Units to deliver, the most urgent first, as (rank, newest, key): a page after the one given.
+
+    `narrow`: only what the last filter selected.
+    """
     condition = [unit.c.migration == mig, unit.c.dirty.is_(True)]
+    if narrow:
+        condition.append(unit.c.key.in_(selection.units(mig)))
     if after is not None:
         rank, newest, key = after
         condition.append(
@@ -175,7 +182,9 @@ def staged_bodies(connection: Connection, mig: int, kind: Kind) -> list[tuple[by
 
 def operations(connection: Connection, mig: int, key: str) -> dict[str, OperationRow]:
     """Every operation of a unit the journal knows, by name."""
-    rows = connection.execute(select(operation).where(operation.c.migration == mig, operation.c.unit == key))
+    rows = connection.execute(
+        select(operation).where(operation.c.migration == mig, operation.c.unit == key).order_by(operation.c.name)
+    )
     return {row.name: _operation(row) for row in rows}
 
 
@@ -411,7 +420,7 @@ def _save_losses(connection: Connection, mig: int, items: Sequence[Verdict]) -> 
             "migration": mig,
             "kind": item.ref.kind,
             "id": item.ref.id,
-            "field": entry.field,
+            "field": short_name(entry.field),
             "outcome": entry.outcome,
             "why": entry.why,
         }

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Table, and_, bindparam, case, delete, exists,
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mig.journal.schema import checkpoint, identity, migration, need, operation, raw, record, unit
+from mig.journal.text import short_name
 from mig.model import AGENT, ATTRIBUTE, QUEUE, TAG, TEAM, Ref
 from mig.platforms import Partition, Raw
 
@@ -188,7 +189,7 @@ def _row(mig: int, item: Staged) -> dict[str, Any]:
         "parent_kind": item.parent.kind if item.parent else None,
         "parent_id": item.parent.id if item.parent else None,
         "own": item.own,
-        "same_as": "\n".join(item.same_as),
+        "same_as": "\n".join(_names(item)),
         "unit": None,
         "ord": None,
         "fate": None,
@@ -198,6 +199,10 @@ def _row(mig: int, item: Staged) -> dict[str, Any]:
         "rank": item.rank,
         "newest": item.newest,
     }
+
+
+def _names(item: Staged) -> list[str]:
+    return [short_name(name) for name in item.same_as]
 
 
 def mark_gone(connection: Connection, mig: int, rows: Sequence[tuple[str, str]]) -> None:
@@ -327,8 +332,8 @@ def _rename(connection: Connection, mig: int, key: str, item: Staged, before: st
     Returns:
         Whether it joins another unit instead: one that has its new name already, while nothing was sent for its own.
     """
-    gone = set(before.split("\n")) - set(item.same_as) - {""}
-    fresh = set(item.same_as) - set(before.split("\n"))
+    gone = set(before.split("\n")) - set(_names(item)) - {""}
+    fresh = set(_names(item)) - set(before.split("\n"))
     if gone:
         others = select(record.c.same_as).where(
             record.c.migration == mig, record.c.unit == key, record.c.parent_id.is_(None), record.c.id != item.ref.id

@@ -88,6 +88,32 @@ class CrispClient:
             self._refused_creations = 0
         return data
 
+    async def endpoints(self) -> Any:
+        """Where events can be heard now (docs/api/crisp.md, section 8); asked before every connection."""
+        path = "/plugin/connect/endpoints" if self._settings.tier == "plugin" else f"{self._website}/connect/endpoints"
+        answer = await self.http.request("GET", path, spend=(REQUESTS,))
+        return self._data(answer, "GET connect")
+
+    async def generate_upload(self, name: str, file: str, mime: str) -> None:
+        """Ask for an upload address; it comes as an event that carries `name` (docs/api/crisp.md, section 8).
+
+        Raises:
+            Rejected: This kind of file is not taken. The rest as `write`.
+        """
+        body = {
+            "namespace": "upload",
+            "id": name,
+            "file": {"name": file, "type": mime},
+            "resource": {"type": "website", "id": self._settings.website_id},
+        }
+        answer = await self.http.request("POST", "/bucket/url/generate", body=body, spend=(REQUESTS,))
+        if answer.status == 402:
+            raise Refused(
+                "the workspace's plan takes no uploads (402)",
+                'Upgrade it for the time of the migration, or set files = "folder:PATH" or "link" under [target].',
+            )
+        self._data(answer, "POST bucket")
+
     async def probe(self, path: str) -> Any:
         """A GET at start-up, with a few patient tries; None for 404, 402 and 403.
 
@@ -107,6 +133,11 @@ class CrispClient:
         raise Refused(
             f"Crisp does not answer ({cause})", "Check CRISP_URL, the network, and status.crisp.chat; then run again."
         ) from cause
+
+    async def status(self, path: str) -> int:
+        """The status a GET answers with, where that is all one wants to know."""
+        answer = await self.http.request("GET", path.format(site=self._website), spend=(REQUESTS,))
+        return answer.status
 
     def _data(self, answer: Answer, what: str, *, creates: bool = False, may_refuse: bool = False) -> Any:
         """The envelope's data, or the error its status means."""

@@ -29,7 +29,7 @@ RESERVED_PEOPLE = frozenset(
 RESERVED_MESSAGE = frozenset(
     (
         *("source", "source_id", "source_part", "source_parts"),
-        *("source_files", "source_subject", "source_side"),
+        *("source_files", "source_subject", "source_side", "source_parent", "source_alone"),
     )
 )
 _SAFE = 2**53

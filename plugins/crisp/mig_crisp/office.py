@@ -27,6 +27,8 @@ class Office(Struct, frozen=True):
     """Inbox ids by name, lower case."""
     has_notes: bool = True
     """Whether the plan has private notes."""
+    plan: str = ""
+    """The workspace's; empty: the API does not tell."""
 
     def operator(self, agent: Agent) -> Operator | None:
         """The operator with an agent's e-mail."""

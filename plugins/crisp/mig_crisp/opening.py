@@ -30,7 +30,7 @@ async def open_office(client: CrispClient, settings: CrispSettings) -> Office:
     operators = await client.probe("{site}/operators/list") or []
     inboxes = await _inboxes(client)
     log.info("workspace.opened", plan=plan or "unknown", operators=len(operators), inboxes=len(inboxes))
-    return Office(_operators(operators), inboxes, has_notes=plan != "free")
+    return Office(_operators(operators), inboxes, has_notes=plan != "free", plan=plan)
 
 
 async def _plan(client: CrispClient, settings: CrispSettings) -> str:

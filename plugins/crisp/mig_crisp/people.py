@@ -11,6 +11,7 @@ from mig import Call, Origin, Receipt, Rejected, digest
 from mig_crisp.client import CrispClient, segment
 from mig_crisp.marks import born_from
 from mig_crisp.notepad import blocks_of, with_block
+from mig_crisp.render_files import as_link, in_words
 from mig_crisp.written import digests, merged_data, merged_fields, merged_person, merged_segments
 
 
@@ -134,7 +135,7 @@ class People:
 
     async def _note(self, call: Call) -> Receipt:
         """A thread's note on its contact's notepad: once, however often it is sent."""
-        people_id, line = _id(call), str(call.body["line"])
+        people_id, line = _id(call), _line(call.body)
         lock = self._notepads.setdefault(people_id, asyncio.Lock())
         async with lock:
             found = _mapping(await self._client.get(f"/people/profile/{people_id}"))
@@ -145,6 +146,15 @@ class People:
             if notepad != before:
                 await self._client.write("PATCH", f"/people/profile/{people_id}", {"notepad": notepad})
         return Receipt({"id": people_id}, unchanged=notepad == before)
+
+
+def _line(body: Mapping[str, object]) -> str:
+    """A note's block, or that of a file: its head, and a link to it or why there is none."""
+    line, file = str(body["line"]), _mapping(body.get("file"))
+    if not file:
+        return line
+    name, why = str(file["name"]), str(file["why"])
+    return f"{line}\n{in_words(name, why) if why else as_link(name, str(file['url']))}"
 
 
 def _is_ours(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mig import (
     COMPANY,
     Address,
+    Attachment,
     Company,
     Contact,
     Declined,
@@ -26,10 +27,9 @@ from mig_crisp.data import RESERVED_PEOPLE, Keys, Value, flatten, numbered
 from mig_crisp.mapping import PLACEHOLDER, local_part
 from mig_crisp.marks import birth_line
 from mig_crisp.office import Office
+from mig_crisp.render_files import REQUEST, held, never, upload
 from mig_crisp.settings import CrispSettings
 from mig_crisp.text import MAX_KEY, clean, hashed
-
-REQUEST = (("crisp.requests", 1),)
 
 
 def render_person(unit: Unit, look: Lookup, settings: CrispSettings, office: Office) -> Rendered:
@@ -37,7 +37,11 @@ def render_person(unit: Unit, look: Lookup, settings: CrispSettings, office: Off
     contacts = [record for record in unit.records if isinstance(record, Contact)]
     notes = [record for record in unit.records if isinstance(record, Note)]
     if not contacts:
-        return Rendered((), [Declined(note.ref, Fate.ARCHIVE, "its contact is not moved") for note in notes])
+        return Rendered((), [Declined(r.ref, Fate.ARCHIVE, "its contact is not moved") for r in unit.records])
+    files: dict[Ref, list[Attachment]] = {}
+    for record in unit.records:
+        if isinstance(record, Attachment) and record.parent is not None:
+            files.setdefault(record.parent, []).append(record)
     first = contacts[0]
     refs = tuple(contact.ref for contact in contacts)
     mark = birth_line(unit.origin, first.ref)
@@ -78,7 +82,15 @@ def render_person(unit: Unit, look: Lookup, settings: CrispSettings, office: Off
                 cost=REQUEST,
             )
         )
-    declined = [Declined(ref, Fate.ARCHIVE, "the contact's notepad is full") for ref in late]
+    people_id = FromReceipt("profile")
+    for note in notes:
+        if note.ref in kept:
+            operations += on_notepad(note, files.get(note.ref, []), people_id, look, settings)
+    full = "the contact's notepad is full"
+    declined = [Declined(ref, Fate.ARCHIVE, full) for late_ref in late for ref in _with_files(late_ref, files)]
+    for beside in files.values():
+        reasons = [(file, never(file, settings)) for file in beside]
+        declined += [Declined(file.ref, Fate.ARCHIVE, why) for file, why in reasons if why and file.parent in kept]
     return Rendered(operations, declined, [(first.ref, loss) for loss in losses])
 
 
@@ -160,12 +172,40 @@ def address_line(place: Any) -> str:
     return ", ".join(filter(None, (place.name, place.street, city, place.region, place.country)))
 
 
+def on_notepad(
+    note: Note, files: Sequence[Attachment], people_id: FromReceipt, look: Lookup, settings: CrispSettings
+) -> list[Operation]:
+    """The files of a note that stands on a notepad: a block of its own for each, with a link to it."""
+    operations = []
+    for file in files:
+        moved = upload(file, settings)
+        head = f"{_signature(note, look)} ({file.ref.id}):"
+        block = Operation(
+            name=f"notepad/{file.ref.id}",
+            verb="people.note",
+            effect=Effect.PUT,
+            body={"people_id": people_id, "line": head, "id": file.ref.id, "file": held(file, settings)},
+            carries=(file.ref,),
+            cost=(("crisp.requests", 2),),
+        )
+        operations += [moved, block] if moved else [block]
+    return operations
+
+
 def note_line(note: Note, look: Lookup) -> str:
     """A note as it stands in a notepad: dated, signed, marked by its id."""
+    return f"{_signature(note, look)} ({note.ref.id}):\n{note.text.strip()}"
+
+
+def _signature(note: Note, look: Lookup) -> str:
     author = look(note.author) if note.author is not None else None
     name = clean(getattr(author, "name", "")).strip() or "unknown"
     when = note.written_at.isoformat(timespec="milliseconds") if note.written_at else "undated"
-    return f"{when} {name} ({note.ref.id}):\n{note.text.strip()}"
+    return f"{when} {name}"
+
+
+def _with_files(ref: Ref, files: Mapping[Ref, Sequence[Attachment]]) -> list[Ref]:
+    return [ref, *(file.ref for file in files.get(ref, ()))]
 
 
 def _notepad(notes: Sequence[Note], look: Lookup, mark: str, limit: int) -> tuple[str, list[Ref], list[Ref]]:

@@ -34,7 +34,8 @@ from mig_crisp.data import Value
 from mig_crisp.mapping import is_email
 from mig_crisp.marks import fingerprint, marker
 from mig_crisp.office import Office
-from mig_crisp.render_person import REQUEST, note_line
+from mig_crisp.render_files import REQUEST, held, never, upload, with_inline
+from mig_crisp.render_person import note_line, on_notepad
 from mig_crisp.settings import CrispSettings
 from mig_crisp.text import clean, escape, parts, slug
 
@@ -43,7 +44,6 @@ SESSION = FromReceipt("birth")
 REDACTED = "[This message was redacted at the source.]"
 REDACTED_PART = "[A part of this message was redacted at the source.]"
 OPENING = "[This conversation began with a message from the team.]"
-FILES_OFF = "files are off: its line ends its message's text"
 
 
 class ThreadRenderer:
@@ -76,7 +76,8 @@ class ThreadRenderer:
         for record in self._unit.records:
             if isinstance(record, Attachment) and record.parent is not None:
                 self._files.setdefault(record.parent, []).append(record)
-                self._declined.append(Declined(record.ref, None, FILES_OFF))
+                if why := never(record, self._settings):
+                    self._declined.append(Declined(record.ref, Fate.ARCHIVE, why))
         self._contact = conversation.contact
         contact = self._look(conversation.contact) if conversation.contact is not None else None
         person = contact if isinstance(contact, Contact) else None
@@ -85,7 +86,7 @@ class ThreadRenderer:
             return self._nothing(conversation, notepad)
         head = [self._birth(conversation, person), self._meta(conversation, person)]
         if self._is_hidden(rows) and self._settings.outbound_only == "note_from_user" and self._office.has_notes:
-            head.append(self._opening(conversation, rows[0]))
+            head.append(self._opening(conversation, next(row for row in rows if "message" in row.body)))
         tail = self._tail(conversation, [_print(row) for row in (*head, *rows) if _is_from_user(row)])
         return Rendered([*head, *rows, *notepad, *tail], self._declined, self._losses)
 
@@ -101,15 +102,21 @@ class ThreadRenderer:
             elif isinstance(record, Note):
                 on_profile = self._settings.notes != "thread" and _has_profile(person)
                 if on_profile and conversation.contact is not None:
-                    notepad.append(self._on_notepad(record, conversation.contact))
+                    person_id = FromReceipt("profile", of=conversation.contact)
+                    notepad.append(self._on_notepad(record, person_id))
+                    if self._settings.notes == "contact":
+                        notepad += on_notepad(
+                            record, self._files.get(record.ref, []), person_id, self._look, self._settings
+                        )
                 if not on_profile or self._settings.notes == "both":
                     rows += self._note(record)
         return self._spread(rows), notepad
 
     def _message(self, message: Message) -> list[Operation]:
-        lines = self._file_lines(message.ref, message.attachments)
+        files = self._files.get(message.ref, [])
+        lines = self._missing(message.ref, message.attachments)
         text = "\n".join(filter(None, (self._said(message.text), *lines)))
-        if not text and not message.redacted:
+        if not text and not message.redacted and not files:
             self._declined.append(Declined(message.ref, Fate.SKIP, "it has neither text nor file"))
             return []
         incoming = message.side == "in"
@@ -121,17 +128,27 @@ class ThreadRenderer:
         user = self._customer(message) if incoming else self._office.author(message.author, self._look)
         if user:
             fields["user"] = user
-        if message.html:
-            fields["original"] = {"type": "text/html", "content": message.html}
+        alone = not text and not message.redacted
         properties: dict[str, Value] = dict(message.custom)
         if message.subject:
             properties["source_subject"] = message.subject
         if lines:
             properties["source_files"] = len(lines)
-        rows = self._said_as(message.ref, message.sent_at, message.channel, text, fields, properties) if text else []
+        rows = self._uploads(files)
+        if text:
+            spoken = {**fields, **self._original(message, files)}
+            rows += self._said_as(message.ref, message.sent_at, message.channel, text, spoken, properties)
         if message.redacted:
             rows.append(self._redacted(message, properties))
-        return rows
+        parent = _Parent(message.ref, message.sent_at, message.channel, fields, properties if alone else None)
+        return [*rows, *self._file_rows(parent, files)]
+
+    def _original(self, message: Message, files: Sequence[Attachment]) -> dict[str, Any]:
+        """The e-mail as it was, beside the text; its images where the files of the message are now."""
+        if not message.html:
+            return {}
+        content = with_inline(message.html, {file.ref.id: file for file in files}, self._settings)
+        return {"original": {"type": "text/html", "content": content}}
 
     def _redacted(self, message: Message, properties: dict[str, Value]) -> Operation:
         """A private note where something was removed; where the plan has none, the team's own quiet message."""
@@ -152,22 +169,49 @@ class ThreadRenderer:
         if not self._office.has_notes:
             self._declined.append(Declined(note.ref, Fate.ARCHIVE, "this plan has no private notes"))
             return []
-        lines = self._file_lines(note.ref, note.attachments)
+        files = self._files.get(note.ref, [])
+        lines = self._missing(note.ref, note.attachments)
         text = "\n".join(filter(None, (self._said(note.text), *lines)))
         fields: dict[str, Any] = {"type": "note", "from": "operator"}
         user = self._office.author(note.author, self._look)
         if user:
             fields["user"] = user
         properties: dict[str, Value] = {"source_files": len(lines)} if lines else {}
-        return self._said_as(note.ref, note.written_at, "chat", text, fields, properties)
+        rows = self._uploads(files)
+        if text:
+            rows += self._said_as(note.ref, note.written_at, "chat", text, fields, properties)
+        parent = _Parent(note.ref, note.written_at, "chat", fields, None if text else properties)
+        return [*rows, *self._file_rows(parent, files)]
 
-    def _on_notepad(self, note: Note, contact: Ref) -> Operation:
+    def _uploads(self, files: Sequence[Attachment]) -> list[Operation]:
+        return [operation for operation in (upload(file, self._settings) for file in files) if operation]
+
+    def _file_rows(self, parent: _Parent, files: Sequence[Attachment]) -> list[Operation]:
+        """A message for each file, at its message's own millisecond; the first speaks for a message without text."""
+        rows = []
+        for number, file in enumerate(files):
+            speaks = parent.properties is not None and number == 0
+            properties: dict[str, Value] = {**(parent.properties or {}), "source_alone": True} if speaks else {}
+            properties["source_parent"] = str(parent.ref)
+            is_note = parent.fields["type"] == "note"  # a private note's file is for the team only
+            fields = {**parent.fields, "type": "note" if is_note else "file"}
+            message = self._body(file.ref, 1, parent.when, parent.channel, "", fields, properties)
+            instead: dict[str, Any] = {"type": "note", "from": "operator"}
+            if not self._office.has_notes:
+                instead = {"type": "text", "from": "operator", "stealth": True}
+            row = self._say(file.ref, 1, message)
+            body = {**row.body, "instead": instead, "file": held(file, self._settings)}
+            carries = (file.ref, parent.ref) if speaks else (file.ref,)
+            rows.append(msgspec.structs.replace(row, verb="conversation.file", body=body, carries=carries))
+        return rows
+
+    def _on_notepad(self, note: Note, people_id: FromReceipt) -> Operation:
         line = note_line(note, self._look)
         return Operation(
             name=f"notepad/{note.ref.id}",
             verb="people.note",
             effect=Effect.PUT,
-            body={"people_id": FromReceipt("profile", of=contact), "line": line, "id": note.ref.id},
+            body={"people_id": people_id, "line": line, "id": note.ref.id},
             carries=(note.ref,),
             cost=(("crisp.requests", 2),),
         )
@@ -230,11 +274,10 @@ class ThreadRenderer:
             return ""
         return escape(text) if self._settings.escape_markdown else text
 
-    def _file_lines(self, parent: Ref, named: Sequence[Ref]) -> list[str]:
-        """A line for every file beside a message, and for those the source names and does not have."""
-        here = self._files.get(parent, [])
-        lines = [file_line(attachment) for attachment in here]
-        known = {attachment.ref for attachment in here}
+    def _missing(self, parent: Ref, named: Sequence[Ref]) -> list[str]:
+        """A line for every file that the source names and does not have."""
+        lines = []
+        known = {attachment.ref for attachment in self._files.get(parent, [])}
         for ref in named:
             if ref not in known:
                 lines.append(f"[file: not found at the source, {ref.id}]")
@@ -250,12 +293,13 @@ class ThreadRenderer:
         return {"type": "website", "nickname": name} if name else None
 
     def _spread(self, rows: list[Operation]) -> list[Operation]:
-        """With `spread_ties`: one millisecond more for each that would tie, where that overtakes nothing."""
+        """With `spread_ties`: a millisecond more for each that would tie, where that overtakes nothing."""
         if not self._settings.spread_ties:
             return rows
-        spread, last = [], -1
-        times = [_time(row) for row in rows]
-        for index, row in enumerate(rows):
+        said = [row for row in rows if "message" in row.body]
+        spread, last = [row for row in rows if "message" not in row.body], -1
+        times = [_time(row) for row in said]
+        for index, row in enumerate(said):
             following = next((time for time in times[index + 1 :] if time > times[index]), None)
             wanted = max(times[index], last + 1)
             last = wanted if following is None or wanted < following else max(times[index], last)
@@ -412,15 +456,20 @@ def origin_of(channel: str) -> str:
     return f"urn:mig:{slug(channel) or 'unknown'}:0"
 
 
-def file_line(attachment: Attachment) -> str:
-    """What stands in a text for a file whose bytes are not moved."""
-    name = " ".join(clean(attachment.name).split()) or attachment.ref.id
-    size = f"{attachment.size} bytes" if attachment.size is not None else "size unknown"
-    return f"[file: {name}, {attachment.mime or 'type unknown'}, {size}]"
-
-
 def _has_profile(person: Contact | None) -> bool:
     return person is not None and not person.deleted and any(is_email(address.value) for address in person.emails)
+
+
+class _Parent(msgspec.Struct, frozen=True):
+    """The message or note that files hang on."""
+
+    ref: Ref
+    when: datetime | None
+    channel: str
+    fields: dict[str, Any]
+    """Its type and author."""
+    properties: dict[str, Value] | None
+    """Its own, where it has no text and its first file speaks for it."""
 
 
 def _is_from_user(row: Operation) -> bool:

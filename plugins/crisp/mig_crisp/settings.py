@@ -28,6 +28,17 @@ class CrispSettings(Settings, frozen=True, kw_only=True):
     """Requests per day of this token; 0: none."""
     segment: str = "mig"
     """A segment every conversation of the migration gets; empty: none."""
+    files: str = "crisp"
+    """Where files go: "crisp" (its bucket), "folder:PATH" (you serve it at `files_url`), "link" (the source's address,
+    which dies with the source)."""
+    files_url: str = ""
+    """The public address of the folder of `files`."""
+    upload_wait_s: float = 15.0
+    """How long the event with an upload address may take before it is asked for again."""
+    upload_attempts: int = 5
+    """How often an upload is tried in one run."""
+    socket_host: str = ""
+    """A host Crisp's events may come from beside those of the API's own domain."""
     notes: Literal["thread", "contact", "both"] = "thread"
     """Where notes of a conversation go: into it, to its contact's notepad, or both."""
     contacts_without_email: Literal["archive", "placeholder"] = "archive"

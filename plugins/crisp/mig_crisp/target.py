@@ -33,7 +33,11 @@ from mig import (
     UnitKey,
     epoch_ms,
 )
+from mig.http import Outside
+from mig_crisp.check import Check
 from mig_crisp.client import CrispClient
+from mig_crisp.events import Events
+from mig_crisp.files import Uploads, check_files
 from mig_crisp.keeps import KEEPS
 from mig_crisp.mapping import is_email
 from mig_crisp.office import Office
@@ -55,14 +59,20 @@ class CrispTarget:
         settings: As given.
         client: Talks to it.
         office: Its operators and inboxes.
+        uploads: Moves the bytes of files.
+        check: Looks the workspace over.
     """
 
-    def __init__(self, settings: CrispSettings, client: CrispClient, office: Office) -> None:
+    def __init__(
+        self, settings: CrispSettings, client: CrispClient, office: Office, uploads: Uploads, check: Check
+    ) -> None:
         self._settings = settings
         self._client = client
         self._office = office
         self._people = People(client, settings.max_notepad)
         self._threads = Threads(client)
+        self._uploads = uploads
+        self._check = check
         self._reader = Reader(client, settings.segment)
         self.capabilities = Capabilities(KEEPS, settings.read_lag_s, settings.request_life_s)
 
@@ -85,6 +95,7 @@ class CrispTarget:
                 "Turn off transcripts and rating requests in the workspace's e-mail settings, and turn them on again\n"
                 "after the migration. Nothing was written.",
             )
+        await self._uploads.prepare()
 
     def place(self, record: Record) -> Place:
         if isinstance(record, Contact):
@@ -145,10 +156,15 @@ class CrispTarget:
     async def read(self, key: UnitKey, receipts: Mapping[str, Receipt]) -> Present | None:
         return await self._reader.read(key, receipts)
 
+    def check(self, *, write: bool) -> AsyncIterator[mig.Finding]:
+        return self._check.findings(write=write)
+
     async def conclude(self) -> Sequence[str]:
         return await self._threads.conclude()
 
-    def _room(self, verb: str) -> People | Threads:
+    def _room(self, verb: str) -> People | Threads | Uploads:
+        if verb in ("bucket.upload", "folder.copy"):
+            return self._uploads
         return self._people if verb.startswith("people.") else self._threads
 
 
@@ -158,11 +174,19 @@ async def open_target(settings: CrispSettings, access: mig.Access) -> AsyncItera
 
     Raises:
         Refused: The credentials do not do, or nobody answers.
+        Usage: The setting `files` means nothing.
     """
+    check_files(settings)
     client = CrispClient(settings, access)
-    async with client.http:
-        office = await open_office(client, settings)
-        yield CrispTarget(settings, client, office)
+    outside = Outside(allowed=[settings.url], timeout_s=settings.timeout_s, transport=access.transport)
+    events = Events(client, settings)
+    async with client.http, outside:
+        try:
+            office = await open_office(client, settings)
+            uploads = Uploads(client, events, outside, access.clock, settings)
+            yield CrispTarget(settings, client, office, uploads, Check(client, office, events, access.clock, settings))
+        finally:
+            await events.close()
 
 
 def _order(record: Record, when: Any) -> tuple[int, int, str]:
@@ -173,4 +197,5 @@ if TYPE_CHECKING:
     _target: type[mig.Target] = CrispTarget
     _revises: type[mig.CanRevise] = CrispTarget
     _undoes: type[mig.CanUndo] = CrispTarget
+    _checks: type[mig.CanCheck] = CrispTarget
     _concludes: type[mig.CanConclude] = CrispTarget

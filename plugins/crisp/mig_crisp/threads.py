@@ -10,6 +10,7 @@ import structlog
 
 from mig import Call, Origin, Receipt, Rejected, digest
 from mig_crisp.client import CrispClient
+from mig_crisp.render_files import as_link, in_words
 from mig_crisp.written import digests, merged_data, merged_fields, merged_segments
 
 log = structlog.get_logger("mig.crisp")
@@ -19,6 +20,7 @@ _PUTS = {
     "conversation.inbox": "inbox",
     "conversation.state": "state",
 }
+_SAID = frozenset(("conversation.message", "conversation.file"))
 _LOOKS = frozenset(("user.nickname", "user.avatar"))
 """How an author is shown: a renamed agent is no reason to say years of messages again."""
 _NO_EDIT = frozenset(("not_allowed", "method_not_allowed", "invalid_method", "route_not_found"))
@@ -45,8 +47,8 @@ class Threads:
             made = await self._client.write("POST", "/conversation", {}, creates=True)
             return Receipt({"id": str(made["session_id"])})
         session = str(call.body["session"])
-        if verb == "conversation.message":
-            return await self._say(session, _mapping(call.body["message"]))
+        if verb in _SAID:
+            return await self._say(session, message_of(call.body))
         if verb == "conversation.meta":
             meta = _mapping(call.body["meta"])
             await self._client.write("PATCH", f"/conversation/{session}/meta", meta)
@@ -57,7 +59,7 @@ class Threads:
 
     async def find(self, call: Call) -> Receipt | None:
         """Whether a doubtful message is there, by its fingerprint (docs/api/crisp.md, section 4)."""
-        session, message = str(call.body["session"]), _mapping(call.body["message"])
+        session, message = str(call.body["session"]), message_of(call.body)
         found = await self._client.get(f"/conversation/{session}/message/{message['fingerprint']}")
         return _said(session, message) if isinstance(found, dict) else None
 
@@ -67,8 +69,8 @@ class Threads:
         if verb == "conversation.create":
             return old
         session = str(call.body["session"])
-        if verb == "conversation.message":
-            return await self._rewrite(session, _mapping(call.body["message"]), old)
+        if verb in _SAID:
+            return await self._rewrite(session, message_of(call.body), old)
         if verb == "conversation.meta":
             return await self._rename(session, _mapping(call.body["meta"]), old.written)
         if verb == "conversation.state" and await self._is_talked_in(session):
@@ -85,8 +87,10 @@ class Threads:
         if old.origin != Origin.CREATED:
             return False
         if verb == "conversation.create":
+            if await self._is_talked_in(old.values["id"]):
+                return False
             await self._remove(f"/conversation/{old.values['id']}")
-        elif verb == "conversation.message":
+        elif verb in _SAID:
             await self._remove(f"/conversation/{old.values['session']}/message/{old.values['id']}")
         return True
 
@@ -164,6 +168,26 @@ class Threads:
         except Rejected as error:
             if not error.field.endswith("not_found"):
                 raise
+
+
+def message_of(body: Mapping[str, object]) -> dict[str, Any]:
+    """The message to send: a file with its address, a link to it where only text stands, or why it is not there."""
+    message = _mapping(body["message"])
+    original = _mapping(message.get("original"))
+    if isinstance(original.get("content"), list):
+        message["original"] = {**original, "content": "".join(map(_piece, original["content"]))}
+    file = _mapping(body.get("file"))
+    if not file:
+        return message
+    if file["why"]:
+        return {**message, **_mapping(body["instead"]), "content": in_words(str(file["name"]), str(file["why"]))}
+    if message["type"] == "note":
+        return {**message, "content": as_link(str(file["name"]), str(file["url"]))}
+    return {**message, "content": {"name": file["name"], "url": file["url"], "type": file["type"]}}
+
+
+def _piece(piece: object) -> str:
+    return piece if isinstance(piece, str) else str(_mapping(piece)["url"] or _mapping(piece)["else"])
 
 
 def _said(session: str, message: Mapping[str, Any]) -> Receipt:

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import msgspec
 
 import mig
+from mig_kustomer.channels import CHANNELS
 from mig_kustomer.settings import KustomerSettings
 
 _KINDS: dict[str, tuple[mig.Kind, type[mig.Record]]] = {
@@ -43,6 +44,7 @@ def mig_sources(register: Callable[[mig.SourceSpec], None]) -> None:
             _open_source,
             kinds=dict(_KINDS.values()),
             resources={resource: kind for resource, (kind, _) in _KINDS.items()},
+            channels=CHANNELS,
         )
     )
 

@@ -79,9 +79,41 @@ class Files:
         self._settings = settings
         self.given: set[str] = set()
         """Messages that were handed out with their files: a plain search must not bring them again without."""
+        self.shown = False
+        """Searches were seen to name the files of messages (docs/api/kustomer.md, section 5: unverified)."""
+        self._read: set[str] = set()
+        self._gone: set[str] = set()
+        """Conversations whose list shows no more messages."""
+
+    def forget(self) -> None:
+        """Begin anew: what changed since it was handed out is handed out again."""
+        self.given.clear()
+        self._read.clear()
+        self._gone.clear()
 
     async def of(self, rows: Sequence[Row]) -> AsyncIterator[list[Raw]]:
         """Hand out the messages found, and every other one with files in their conversations."""
+        self.shown = self.shown or any(map(_files, rows))
+        async for raws in self._of(rows):
+            yield raws
+
+    async def of_old(self, rows: Sequence[Row], *, shown: bool) -> AsyncIterator[list[Raw]]:
+        """Hand out messages archive search found: it counts no files, so their conversations say which have any.
+
+        Args:
+            rows: What was found.
+            shown: Rows name their files, and only those that do are asked for; otherwise each conversation is, once.
+        """
+        left = [row for row in rows if row.id not in self.given]
+        async for raws in self._of([row for row in left if (_files(row) if shown else self._may_have_files(row))]):
+            yield raws
+        yield [row.raw("messages") for row in left if row.id not in self.given]
+
+    def _may_have_files(self, row: Row) -> bool:
+        """A conversation that was read showed every message of it that has files; one that is gone shows none."""
+        return row.related("conversation") not in self._read
+
+    async def _of(self, rows: Sequence[Row]) -> AsyncIterator[list[Raw]]:
         wanted: dict[str, set[str]] = {}
         for row in rows:
             if row.id not in self.given:
@@ -96,19 +128,24 @@ class Files:
     async def _conversation(self, conversation: str, wanted: set[str]) -> list[Raw]:
         raws: list[Raw] = []
         page = 1
-        while conversation:
+        while conversation and conversation not in self._gone:
             query: dict[str, str | int] = {"page": page, "pageSize": self._settings.list_page, "include": "attachments"}
             try:
                 leaf = await self._client.get(f"/v1/conversations/{quote(conversation, safe='')}/messages", query)
             except Unserved as error:
                 if error.status != 404:
                     raise
+                self._gone.add(conversation)
                 break  # merged or deleted meanwhile: its messages are asked for one by one
             raws += messages_and_files(leaf)
             if leaf.next is None or not leaf.rows:
+                self._read.add(conversation)
                 break
             self._client.check(leaf.next)
             page += 1
+            if page * self._settings.list_page > self._settings.list_cap:
+                self._gone.add(conversation)  # what lies behind the cap is asked for one by one
+                break
         keep = wanted | {raw.id for raw in raws if raw.resource == "messages" and _files(Row.of(raw.body))}
         raws = [raw for raw in raws if raw.resource == "attachments" or raw.id in keep]
         found = {raw.id for raw in raws if raw.resource == "messages"}

@@ -36,6 +36,13 @@ class Context(Struct, frozen=True):
     changed: tuple[Key, ...]
     """Dates to walk by; the second is tried where the first is not accepted."""
     created: Key
+    archived: bool = True
+    """Archive search knows it; notes it does not (docs/api/kustomer.md, section 5)."""
+
+    @property
+    def old(self) -> tuple[Key, ...]:
+        """Dates to walk the archive by; all are documented there, and tried in this order."""
+        return (self.changed[0], self.created)
 
 
 class Resource(Struct, frozen=True):
@@ -54,8 +61,9 @@ class Resource(Struct, frozen=True):
     """Several ids can be read at once."""
 
 
-def _context(name: str, *more: Key) -> Context:
-    return Context(name, (Key(f"{name}_updated_at", "updatedAt"), *more), Key(f"{name}_created_at", "createdAt"))
+def _context(name: str, *more: Key, archived: bool = True) -> Context:
+    updated, created = Key(f"{name}_updated_at", "updatedAt"), Key(f"{name}_created_at", "createdAt")
+    return Context(name, (updated, *more), created, archived)
 
 
 RESOURCES: Mapping[str, Resource] = {
@@ -71,7 +79,7 @@ RESOURCES: Mapping[str, Resource] = {
     "customers": Resource(CONTACT, "/v1/customers", context=_context("customer")),
     "conversations": Resource(CONVERSATION, "/v1/conversations", context=_context("conversation"), many=True),
     "messages": Resource(MESSAGE, "/v1/messages", queries=({"include": "attachments"},), context=_context("message")),
-    "notes": Resource(NOTE, "/v1/notes", context=_context("note")),
+    "notes": Resource(NOTE, "/v1/notes", context=_context("note", archived=False)),
     "attachments": Resource(ATTACHMENT, many=True),
 }
 """In the order they are best read: what others refer to first."""

@@ -89,12 +89,15 @@ class Client:
         """Read something of unknown form, as it came."""
         return await self._answer("GET", path, None, None, (ALL,), lambda answer: answer.body)
 
-    async def search(self, body: Mapping[str, Any], page: int, size: int) -> Leaf:
-        """Read one page of a search."""
+    async def search(self, body: Mapping[str, Any], page: int, size: int, *, archive: bool = False) -> Leaf:
+        """Read one page of a search, or of an archive search (docs/api/kustomer.md, section 5)."""
         query = {"page": page, "pageSize": size}
-        return await self._answer(
-            "POST", "/v1/customers/search", query, body, (ALL, SEARCH), lambda answer: split(answer.body)
-        )
+        path = "/v1/customers/archive/search" if archive else "/v1/customers/search"
+        return await self._answer("POST", path, query, body, (ALL, SEARCH), lambda answer: split(answer.body))
+
+    def limits(self) -> dict[str, int]:
+        """Requests per minute as far as they are known: the plan's, or less where the platform named less."""
+        return dict(self._known)
 
     def check(self, link: str) -> None:
         """Make sure that a link of an answer stays on this host.

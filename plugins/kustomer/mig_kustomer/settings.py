@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
+from msgspec import field
+
 from mig.settings import Secret, Settings
 
 
@@ -20,6 +24,8 @@ class KustomerSettings(Settings, frozen=True, kw_only=True):
     """How far before the last change seen the next run reads again: the search index lags behind."""
     full_email: bool = False
     """Ask for the original HTML of every e-mail, one request each; otherwise its text is what lists show."""
+    file_origins: list[str] = field(default_factory=list)
+    """Origins (https://host:port) files may be read from though they are private or not https."""
     timeout_s: float = 60.0
     """How long an answer may take; deep pages and searches are slow."""
     attempts: int = 6
@@ -36,3 +42,7 @@ class KustomerSettings(Settings, frozen=True, kw_only=True):
     """Pages the API shows of one search at most."""
     readers: int = 4
     """Conversations or e-mails asked for at the same time by one partition."""
+    archived_files: Literal["auto", "shown", "ask"] = "auto"
+    """Files of messages older than two years: shown by archive search, asked of every conversation, or found out."""
+    customer_notes: bool = False
+    """Also ask every old customer for notes older than two years, one request each, once lists do not show them."""

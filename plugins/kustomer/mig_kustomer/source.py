@@ -3,33 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from mig import (
+    AGENT,
     ATTACHMENT,
     ATTRIBUTE,
+    COMPANY,
+    CONTACT,
+    CONVERSATION,
     MESSAGE,
     NOTE,
+    QUEUE,
+    TAG,
+    TEAM,
     Access,
+    Finding,
     Kind,
     Page,
     Parsed,
     Partition,
     Raw,
+    Record,
     Ref,
     Refused,
     Scope,
 )
+from mig.http import Outside
 from mig_kustomer.beside import MANY, together
 from mig_kustomer.catalog import OF_KIND, RESOURCES, Resource
+from mig_kustomer.check import findings
 from mig_kustomer.client import Client, Unserved
 from mig_kustomer.extract import Extraction
+from mig_kustomer.files import Downloads
+from mig_kustomer.narrow import Narrow
 from mig_kustomer.parse import parse
 from mig_kustomer.settings import KustomerSettings
 from mig_kustomer.walk import Row
+
+SELECTED = "selected"
+"""The partition of a narrowed run."""
+_NEEDS: Mapping[Kind, frozenset[Kind]] = {
+    CONVERSATION: frozenset((CONTACT, MESSAGE, NOTE, ATTACHMENT, AGENT, TEAM, QUEUE, TAG, ATTRIBUTE)),
+    CONTACT: frozenset((COMPANY, TAG, ATTRIBUTE)),
+    COMPANY: frozenset((TAG, ATTRIBUTE)),
+    MESSAGE: frozenset((CONVERSATION,)),
+    NOTE: frozenset((CONVERSATION,)),
+    ATTACHMENT: frozenset((CONVERSATION,)),
+}
+"""What a kind refers to, and what stands in it."""
 
 
 class KustomerSource:
@@ -38,11 +63,14 @@ class KustomerSource:
     Args:
         client: Who asks.
         settings: Page sizes and caps.
+        downloads: Opens files.
     """
 
-    def __init__(self, client: Client, settings: KustomerSettings) -> None:
+    def __init__(self, client: Client, settings: KustomerSettings, downloads: Downloads) -> None:
         self._client = client
         self._settings = settings
+        self._downloads = downloads
+        self._narrowed: Narrow | None = None
 
     async def identity(self) -> str:
         try:
@@ -61,16 +89,32 @@ class KustomerSource:
         )
 
     async def partitions(self, scope: Scope) -> Sequence[Partition]:
-        wanted = scope.kinds or frozenset(OF_KIND)
-        if ATTACHMENT in wanted:
-            wanted |= {MESSAGE, NOTE}
-        return [Partition(name) for name, one in RESOURCES.items() if one.path and one.kind in wanted]
+        filtered = bool(scope.since or scope.until or scope.filters)
+        if filtered and await self._narrow(scope).pays():
+            small = [Partition(name, whole=True) for name, one in RESOURCES.items() if one.path and not one.context]
+            return [*small, Partition("conversations", SELECTED)]
+        wanted = frozenset(OF_KIND) if filtered or not scope.kinds else _with_needs(scope.kinds)
+        return [Partition(name, whole=True) for name, one in RESOURCES.items() if one.path and one.kind in wanted]
 
     def extract(self, part: Partition, scope: Scope, checkpoint: bytes | None) -> AsyncIterator[Page]:
+        if part.name == SELECTED:
+            return self._narrow(scope).pages()
         return Extraction(self._client, self._settings, part.resource).pages(checkpoint)
+
+    def _narrow(self, scope: Scope) -> Narrow:
+        """One for each scope: what it learnt by weighing the cost it need not ask again."""
+        if self._narrowed is None or self._narrowed.scope != scope:
+            self._narrowed = Narrow(self._client, self._settings, scope)
+        return self._narrowed
 
     def parse(self, raw: Raw) -> Parsed:
         return parse(raw)
+
+    def open_file(self, record: Record) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        return self._downloads.open(record)
+
+    def check(self, *, write: bool) -> AsyncIterator[Finding]:
+        return findings(self._client, self._settings)
 
     async def fetch(self, refs: Sequence[Ref]) -> Mapping[Ref, Raw]:
         found: dict[Ref, Raw] = {}
@@ -120,6 +164,13 @@ class KustomerSource:
         return {id_: raws[id_] for id_ in ids if id_ in raws}
 
 
+def _with_needs(kinds: frozenset[Kind]) -> frozenset[Kind]:
+    wanted = kinds
+    while (more := wanted.union(*(_NEEDS.get(kind, frozenset()) for kind in wanted))) != wanted:
+        wanted = more
+    return wanted
+
+
 def _ids_in(raw: Raw, kind: Kind) -> list[tuple[str, datetime | None]]:
     """The ids of the records of one kind that a raw becomes."""
     if kind == ATTRIBUTE:
@@ -130,11 +181,16 @@ def _ids_in(raw: Raw, kind: Kind) -> list[tuple[str, datetime | None]]:
 @asynccontextmanager
 async def open_source(settings: KustomerSettings, access: Access) -> AsyncIterator[KustomerSource]:
     """Connect; nothing is asked yet."""
-    async with Client(settings, access) as client:
-        yield KustomerSource(client, settings)
+    outside = Outside(
+        allowed=[settings.url, *settings.file_origins], timeout_s=settings.timeout_s, transport=access.transport
+    )
+    async with Client(settings, access) as client, outside:
+        yield KustomerSource(client, settings, Downloads(client, outside, settings))
 
 
 if TYPE_CHECKING:  # the type checker proves the claim, here and not at the first record
-    from mig import Source
+    from mig import CanCheck, HasFiles, Source
 
     _: type[Source] = KustomerSource
+    _files: type[HasFiles] = KustomerSource
+    _checks: type[CanCheck] = KustomerSource

@@ -1,4 +1,8 @@
-"""The keyset walk: everything of a search context from a time on, past caps, ties and rows that move meanwhile."""
+"""The keyset walk: everything of a search context from a time on, past caps, ties and rows that move meanwhile.
+
+It walks normal search, which knows the past two years, and archive search, which knows what is older
+(docs/api/kustomer.md, sections 4, 5 and 9).
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import structlog
 from msgspec import Struct
 
@@ -23,6 +28,8 @@ log = structlog.get_logger()
 START = datetime(1970, 1, 1, tzinfo=UTC)
 _SMALLEST = 10
 """Rows asked for at least when searches time out."""
+_MOST_PASSES = 20
+"""Passes over one instant after which changing totals are no sign of anything any more."""
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
@@ -102,53 +109,95 @@ def iso(when: datetime) -> str:
     return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{when.microsecond // 1000:03d}Z"
 
 
-async def newest(client: Client, context: Context, key: Key) -> Newest:
-    """The server's own time of the last change: the mark a later delta starts from."""
-    leaf = await client.search(_body(context, [], {key.search: "desc"}, True), 1, 1)
-    rows = [Row.of(body, key.attribute) for body in leaf.rows]
-    return Newest(rows[0].at if rows else START, leaf.meta.get("total"))
+def now(client: Client) -> datetime:
+    """The run's own time: only how much of it passed counts, for the server's clock may differ."""
+    return client._access.clock.now()
+
+
+async def newest(client: Client, settings: KustomerSettings, context: Context, key: Key) -> Newest:
+    """The server's own time of the last change: the mark a later delta starts from.
+
+    Raises:
+        Unserved: The key may not search, or not by this date.
+        Unreadable: It timed out again and again.
+    """
+    for _ in range(settings.attempts):
+        leaf = await client.search(_body(context, [], {key.search: "desc"}, True), 1, 1)
+        if leaf.meta.get("timed_out") is not True:
+            rows = [Row.of(body, key.attribute) for body in leaf.rows]
+            return Newest(rows[0].at if rows else START, leaf.meta.get("total"))
+    raise _timed_out(context.name, settings)
+
+
+class Unsorted(Unreadable):
+    """A search that does not keep the order it was asked for; another date may be kept."""
+
+
+class Course(Struct, frozen=True, kw_only=True):
+    """What is walked."""
+
+    context: Context
+    key: Key
+    """The date to walk by."""
+    fixed: Sequence[Mapping[str, Any]] = ()
+    """More criteria."""
+    archive: bool = False
+    """Archive search: what is older than two years."""
+    deleted: bool = True
+    """Whether deleted rows are asked for too."""
+    crowded: bool = False
+    """One instant of another walk, too large for it: it cannot be cut again."""
+
+    def body(self, *more: Mapping[str, Any]) -> dict[str, Any]:
+        """The search, with more criteria, in the order of the date."""
+        return _body(self.context, [*self.fixed, *more], {self.key.search: "asc"}, self.deleted)
+
+    @property
+    def cut(self) -> Key:
+        """The other date: it divides an instant of this one."""
+        created = self.context.created
+        return self.context.changed[0] if self.key == created else created
 
 
 class Walk:
     """Asks page 1 again and again, each time from the largest date seen on.
 
-    Rows of one instant that fill a whole page are read by page numbers, again and again until nothing is added;
-    an instant that passes the cap is walked by creation. A row of this walk that is touched meanwhile is seen twice.
+    An instant whose rows fill a whole page is read on its own, by page numbers, until a pass found as many rows as it
+    was told of from its first page to its last, or adds nothing; one that passes the cap is walked by its other date.
+    A row of this walk that is touched meanwhile is seen twice.
 
     Args:
         client: Who asks.
         settings: Page sizes and caps.
-        context: What is searched.
-        key: The date to walk by.
+        course: What is walked.
         since: Where it starts, inclusive.
-        fixed: More criteria.
         horizon: Dates after it are too young for their order to be trusted: the index still moves, while rows are
             shown as they are now. None: found out when it matters.
-        deleted: Whether deleted rows are asked for too.
     """
 
     def __init__(
         self,
         client: Client,
         settings: KustomerSettings,
-        context: Context,
-        key: Key,
+        course: Course,
         since: datetime,
         *,
-        fixed: Sequence[Mapping[str, Any]] = (),
         horizon: datetime | None = None,
-        deleted: bool = True,
     ) -> None:
         self._client = client
         self._settings = settings
-        self._context = context
-        self._key = key
+        self._course = course
+        self._name = course.context.name
         self._since = since
-        self._fixed = list(fixed)
         self.horizon = horizon
-        self._deleted = deleted
         self._size = settings.search_page
         self._seen: dict[tuple[str, str], datetime | None] = {}
+        self.total: object = None
+        """How many rows the first answer spoke of: a hint."""
+        self.ended = False
+        """The step just handed out is the last one."""
+        self.first: datetime | None = None
+        """The smallest date seen."""
         self.last: datetime | None = None
         """The largest date seen."""
 
@@ -156,53 +205,42 @@ class Walk:
         """Every row, with the place where the walk could be taken up again.
 
         Raises:
-            Unreadable: The search ignores its criteria or its order, or cannot be cut small enough.
+            Unsorted: The search does not keep the order.
+            Unreadable: It ignores its criteria, or cannot be cut small enough.
         """
-        page, added = 1, False
         while True:
-            page, leaf = await self._ask(page)
-            rows = [Row.of(body, self._key.attribute) for body in leaf.rows]
+            _, leaf = await self._ask({self._course.key.search: {"gte": iso(self._since)}}, page=1)
+            self.total = leaf.meta.get("total") if self.total is None else self.total
+            rows = self._rows(leaf)
             self._check_bound(rows)
             new = self._unseen(rows)
-            added |= any(row.at is None or row.at <= self._since for row in new)
-            if not rows or (leaf.next is None and len(rows) < self._size):
-                if page == 1 or not added:
-                    yield Step(new, self._since)
-                    return
-                page, added = 1, False  # a group that was read by page numbers is read again
+            if self._ends(leaf, rows):
+                self.ended = True
                 yield Step(new, self._since)
-                continue
+                return
             bound = await self._bound(rows)
-            if bound is None or bound <= self._since:
-                page += 1
-                yield Step(new, self._since)
-                if page * self._size > self._settings.list_cap or page > self._settings.page_cap:
-                    async for step in self._split():
-                        yield step
-                    self._advance(self._since + timedelta(milliseconds=1))
-                    page, added = 1, False
-                continue
-            if page == 1 or not added:
+            if bound > self._since:
                 self._advance(bound)
-            page, added = 1, False
+                yield Step(new, self._since)
+                continue
             yield Step(new, self._since)
+            async for step in self._instant():
+                yield step
+            self._advance(self._since + timedelta(milliseconds=1))
 
-    async def _ask(self, page: int) -> tuple[int, Leaf]:
-        criteria = [*self._fixed, {self._key.search: {"gte": iso(self._since)}}]
-        body = _body(self._context, criteria, {self._key.search: "asc"}, self._deleted)
+    async def _ask(self, *criteria: Mapping[str, Any], page: int) -> tuple[int, Leaf]:
+        """One page, and which it is: where searches time out, pages become smaller and begin anew."""
+        body = self._course.body(*criteria)
         for _ in range(self._settings.attempts):
-            leaf = await self._client.search(body, page, self._size)
+            leaf = await self._client.search(body, page, self._size, archive=self._course.archive)
             if leaf.meta.get("timed_out") is not True:
                 if leaf.next is not None:
                     self._client.check(leaf.next)
                 return page, leaf
             self._size = max(self._size // 2, min(_SMALLEST, self._size))
             page = 1  # page numbers of another size mean other rows
-            log.info("search.timed_out", context=self._context.name, size=self._size)
-        raise Unreadable(
-            f"the search for {self._context.name} timed out {self._settings.attempts} times",
-            "Run the same command again later; it goes on where it stopped.",
-        )
+            log.info("search.timed_out", context=self._name, size=self._size)
+        raise _timed_out(self._name, self._settings)
 
     @property
     def reached(self) -> datetime | None:
@@ -211,11 +249,17 @@ class Walk:
             return self.last
         return min(self.last, self.horizon + timedelta(seconds=self._settings.overlap_s))
 
+    def _rows(self, leaf: Leaf) -> list[Row]:
+        return [Row.of(body, self._course.key.attribute) for body in leaf.rows]
+
+    def _ends(self, leaf: Leaf, rows: Sequence[Row]) -> bool:
+        return not rows or (leaf.next is None and len(rows) < self._size)
+
     def _check_bound(self, rows: Sequence[Row]) -> None:
         """An ignored criterion would show everything for ever; what a row shows is only younger than its index."""
         if any(row.at is not None and row.at < self._since for row in rows):
             raise Unreadable(
-                f"the search for {self._context.name} ignores {self._key.search}",
+                f"the search for {self._name} ignores {self._course.key.search}",
                 "Changes of this kind cannot be found by search on this plan; the rest goes on.",
             )
 
@@ -225,56 +269,114 @@ class Walk:
             if row.version not in self._seen:
                 self._seen[row.version] = row.at
                 new.append(row)
-            if row.at is not None and (self.last is None or row.at > self.last):
-                self.last = row.at
+            if row.at is not None:
+                self.first = row.at if self.first is None else min(self.first, row.at)
+                self.last = row.at if self.last is None else max(self.last, row.at)
         return new
 
-    async def _bound(self, rows: Sequence[Row]) -> datetime | None:
+    async def _bound(self, rows: Sequence[Row]) -> datetime:
         """The date up to which this page leaves nothing out."""
         if self.horizon is None:
-            found = await newest(self._client, self._context, self._key)
+            found = await newest(self._client, self._settings, self._course.context, self._course.key)
             self.horizon = (found.at or NEVER) - timedelta(seconds=self._settings.overlap_s)
         dates = [row.at for row in rows if row.at is not None]
         settled = [at for at in dates if at <= self.horizon]
         if any(later < earlier for earlier, later in itertools.pairwise(settled)):
-            raise Unreadable(
-                f"the search for {self._context.name} does not sort by {self._key.search}",
+            raise Unsorted(
+                f"the search for {self._name} does not sort by {self._course.key.search}",
                 "Changes of this kind cannot be found by search on this plan; the rest goes on.",
             )
-        return max(settled or dates, default=None)
+        if not dates:
+            raise Unreadable(
+                f"the search for {self._name} shows rows without {self._course.key.attribute}",
+                "Rows without a date cannot be walked through; the rest goes on.",
+            )
+        return max(settled or dates)
 
     def _advance(self, since: datetime) -> None:
         self._since = since
         self._seen = {version: at for version, at in self._seen.items() if at is None or at >= since}
         self._size = min(self._size * 2, self._settings.search_page)
 
-    async def _split(self) -> AsyncIterator[Step]:
-        """Walk one crowded instant by creation."""
-        if self._key == self._context.created:
+    async def _instant(self) -> AsyncIterator[Step]:
+        """Everything of one instant: a row that leaves it meanwhile moves those behind it to pages already read."""
+        crowd = _Crowd()
+        while not crowd.whole:
+            page, leaf = await self._ask(*self._limits(), page=crowd.page)
+            if page != crowd.page:
+                crowd = _Crowd()
+            rows = self._rows(leaf)
+            self._check_instant(rows)
+            new = self._unseen(rows)
+            yield Step(new, self._since)
+            total = leaf.meta.get("total")
+            crowd.add(rows, new, total, last=self._ends(leaf, rows))
+            past = crowd.page * self._size > self._settings.list_cap or crowd.page > self._settings.page_cap
+            if past or (isinstance(total, int) and total > self._settings.list_cap):
+                async for step in self._split():
+                    yield step
+                return
+
+    def _limits(self) -> list[dict[str, Any]]:
+        return [{self._course.key.search: {word: iso(self._since)}} for word in ("gte", "lte")]
+
+    def _check_instant(self, rows: Sequence[Row], shown: str = "") -> None:
+        attribute = shown or self._course.key.attribute
+        dates = [as_time(row.attributes.get(attribute)) for row in rows]
+        horizon = self.horizon or NEVER
+        if any(at is not None and (at < self._since or self._since < at <= horizon) for at in dates):
             raise Unreadable(
-                f"more than {self._settings.list_cap} {self._context.name} rows were made and changed in one instant",
+                f"the search for {self._name} ignores {self._course.key.search} beside another criterion",
+                "An instant with too many rows cannot be read whole; the rest goes on.",
+            )
+
+    async def _split(self) -> AsyncIterator[Step]:
+        """Walk one crowded instant by its other date."""
+        if self._course.crowded:
+            raise Unreadable(
+                f"more than {self._settings.list_cap} {self._name} rows were made and changed in one instant",
                 "Kustomer shows no more of them, by no way known.",
             )
-        instant = [{self._key.search: {word: iso(self._since)}} for word in ("gte", "lte")]
-        inner = Walk(
-            self._client,
-            self._settings,
-            self._context,
-            self._context.created,
-            START,
-            fixed=[*self._fixed, *instant],
-            horizon=NEVER,
-            deleted=self._deleted,
-        )
-        async for step in inner.steps():
-            shown = [as_time(row.attributes.get(self._key.attribute)) for row in step.rows]
-            horizon = self.horizon or NEVER
-            if any(at is not None and (at < self._since or self._since < at <= horizon) for at in shown):
-                raise Unreadable(
-                    f"the search for {self._context.name} ignores {self._key.search} beside another criterion",
-                    "An instant with too many rows cannot be read whole; the rest goes on.",
-                )
+        fixed = [*self._course.fixed, *self._limits()]
+        part = msgspec.structs.replace(self._course, key=self._course.cut, fixed=fixed, crowded=True)
+        async for step in Walk(self._client, self._settings, part, START, horizon=NEVER).steps():
+            self._check_instant(step.rows, self._course.key.attribute)
             yield Step([row for row in step.rows if row.version not in self._seen], self._since)
+
+
+class _Crowd:
+    """The passes over one instant."""
+
+    def __init__(self) -> None:
+        self.page = 1
+        self.whole = False
+        """Nothing of it is missing."""
+        self._passes = 0
+        self._found: set[str] = set()
+        self._totals: set[object] = set()
+        self._added = False
+
+    def add(self, rows: Sequence[Row], new: Sequence[Row], total: object, *, last: bool) -> None:
+        """Note a page; after the last one, say whether another pass is needed.
+
+        Where totals do not say so, only a second pass over rows that stood still proves that nothing is missing.
+        """
+        self._found.update(row.id for row in rows)
+        self._totals.add(total)
+        self._added |= bool(new)
+        self.page += 1
+        if last:
+            self._passes += 1
+            calm = len(self._totals) == 1 or self._passes > _MOST_PASSES
+            self.whole = self._totals == {len(self._found)} or (calm and self._passes > 1 and not self._added)
+            self.page, self._found, self._totals, self._added = 1, set(), set(), False
+
+
+def _timed_out(name: str, settings: KustomerSettings) -> Unreadable:
+    return Unreadable(
+        f"the search for {name} timed out {settings.attempts} times",
+        "Run the same command again later; it goes on where it stopped.",
+    )
 
 
 def _body(

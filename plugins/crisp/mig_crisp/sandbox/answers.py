@@ -34,8 +34,12 @@ class Refusal(Exception):
 
 
 def invalid(message: str) -> Refusal:
-    """400: what is sent is not what the schema asks for."""
-    return Refusal(400, "invalid_data", f"Got response error: {message}")
+    """400: what is sent is not what the schema asks for.
+
+    The words "Got response error: " before such a message on the API page are the official clients' own: both put
+    them there themselves.
+    """
+    return Refusal(400, "invalid_data", message)
 
 
 def missing(thing: str) -> Refusal:

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from mig_crisp.sandbox.answers import Answer, dispatched, invalid, not_allowed, updated
 from mig_crisp.sandbox.bodies import Bodies
-from mig_crisp.sandbox.conversations import assign, mark, move, set_metas_of
+from mig_crisp.sandbox.conversations import assign, change_state, drop, mark, move, set_metas_of
 from mig_crisp.sandbox.matching import check_filter, matches
-from mig_crisp.sandbox.people import view_profile
+from mig_crisp.sandbox.people import drop_profile, view_profile
 from mig_crisp.sandbox.routing import Call, Handler, Route
 from mig_crisp.sandbox.workspace import Profile, Session
 
@@ -53,13 +53,15 @@ def each(change: Callable[[Call, Session], None]) -> Handler:
 
 def _state(word: str) -> Callable[[Call, Session], None]:
     def change(call: Call, session: Session) -> None:
-        session.state, session.updated_at = word, call.now
+        change_state(call, session, word)
+        session.updated_at = call.now
 
     return change
 
 
 def _block(call: Call, session: Session) -> None:
     session.blocked = call.body["blocked"]
+    call.desk.tell_of(session, "session:set_block", is_blocked=session.blocked)
 
 
 def _remove(call: Call) -> Answer:
@@ -69,9 +71,9 @@ def _remove(call: Call) -> Answer:
     people = people_of(call) if "people" in call.body else []
     sessions = sessions_of(call) if "people" not in call.body or "sessions" in call.body else []
     for profile in people:
-        desk.drop_profile(profile, call.now)
+        drop_profile(call, profile)
     for session in sessions:
-        desk.drop_session(session)
+        drop(call, session)
     return updated()
 
 

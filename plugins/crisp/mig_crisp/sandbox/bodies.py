@@ -99,6 +99,17 @@ INBOX = obj(
     ["name", "emoji", "order", "operators", "conditions"],
 )
 
+BUCKET_NAMESPACES = ("upload", "avatar", "website", "campaign", "helpdesk", "status", "processing")
+BUCKET_URL = obj(
+    {
+        "namespace": one_of(*BUCKET_NAMESPACES),
+        "id": NAME,
+        "file": obj({"name": NAME, "type": text(pattern=r"[^\s/;]+/[^\s/;]+")}, ["name", "type"]),
+        "resource": obj({"type": one_of("website"), "id": NAME}, ["type", "id"]),
+    },
+    ["namespace", "id", "file"],
+)
+
 PERSON_FIELDS: dict[str, Check] = {
     "nickname": NAME,
     "avatar": STRING,

@@ -8,8 +8,10 @@ from typing import Any
 from msgspec import Struct
 
 from mig_crisp.sandbox.answers import Json
-from mig_crisp.sandbox.messages import new_message
-from mig_crisp.sandbox.people import view_profile
+from mig_crisp.sandbox.bucket import PUBLIC, Upload
+from mig_crisp.sandbox.messages import new_message, tell_message
+from mig_crisp.sandbox.people import tell_update, view_profile
+from mig_crisp.sandbox.sockets import Sockets
 from mig_crisp.sandbox.workspace import Message, Profile, Session, Workspace
 
 _ALTERABLE = frozenset(
@@ -36,11 +38,13 @@ class Control:
     """What a test may see and do that no caller of the API can.
 
     Mutators named `alter_`, `drop_` and `repeat_` damage what is stored and leave no trace; those ending in
-    `_by_hand` are what a person in the app does, dates included. None of them counts as a write or notifies.
+    `_by_hand` are what a person in the app does, dates included, and sockets hear of it. None of them counts as a
+    write or notifies.
     """
 
-    def __init__(self, desk: Workspace) -> None:
+    def __init__(self, desk: Workspace, sockets: Sockets) -> None:
         self.desk = desk
+        self.sockets = sockets
         self.writes: list[Write] = []
         self.requests = 0
         self.by_route: Counter[str] = Counter()
@@ -84,7 +88,16 @@ class Control:
             "conversations": len(sessions),
             "messages": sum(len(one.messages) for one in sessions),
             "people": len(self.desk.people.live),
+            "events": dict(self.desk.feed.published),
+            "sockets": self.sockets.dump(),
+            "bucket": {**self.desk.bucket.counts, "stored": len(self.desk.bucket.stored())},
         }
+
+    def bucket(self) -> list[Json]:
+        """The files that were stored: `url, name, type, size, sha256, puts`, and `used_by`: messages naming it."""
+        stored = self.desk.bucket.stored()
+        used = _uses(self.desk, [one.url for one in stored])
+        return [{**_dump_upload(one), "used_by": used[one.url]} for one in stored]
 
     def notifications(self) -> Json:
         """What would have reached a person by now: `counts` by kind, and the `notices`."""
@@ -103,6 +116,10 @@ class Control:
         """Lose a message."""
         session = self._session(session_id)
         session.remove(self._message(session, fingerprint))
+
+    def drop_sockets(self) -> int:
+        """Cut the connection of every socket, as a failing network does; how many there were."""
+        return self.sockets.drop()
 
     def alter_message(self, session_id: str, fingerprint: int, **fields: Any) -> None:
         """Change fields of a message as it is read; with another timestamp it moves."""
@@ -162,21 +179,27 @@ class Control:
     def edit_meta_by_hand(self, session_id: str, **metas: Any) -> None:
         """An operator edits metas in the app."""
         self.alter_meta(session_id, **metas)
-        self._session(session_id).updated_at = self.desk.clock.now()
+        session = self._session(session_id)
+        session.updated_at = self.desk.clock.now()
+        for name in metas:
+            self.desk.tell_of(session, f"session:set_{name}", **{name: session.metas.get(name)})
 
     def edit_profile_by_hand(self, people_id: str, **fields: Any) -> None:
         """An operator edits a profile in the app."""
         self.alter_profile(people_id, **fields, updated_at=self.desk.clock.now())
+        tell_update(self.desk, self.desk.people.live[people_id])
 
     def set_state_by_hand(self, session_id: str, state: str) -> None:
         """An operator resolves or reopens a conversation in the app."""
         self.alter_conversation(session_id, state=state, updated_at=self.desk.clock.now())
+        self.desk.tell_of(self._session(session_id), "session:set_state", state=state)
 
     def _say(self, session_id: str, body: Json) -> int:
         session, now = self._session(session_id), self.desk.clock.now()
         message = new_message(self.desk, session, body, now)
         session.insert(message)
         session.updated_at = now
+        tell_message(self.desk, session, message)
         return message.fingerprint
 
     def _session(self, session_id: str) -> Session:
@@ -190,6 +213,26 @@ MUTATORS = tuple(
     name for name in vars(Control) if name.startswith(("drop_", "alter_", "repeat_")) or name.endswith("_by_hand")
 )
 """What `POST /_sandbox/mutate/NAME` takes; the body holds the arguments by name."""
+
+
+def _dump_upload(upload: Upload) -> Json:
+    return {name: getattr(upload, name) for name in ("url", "name", "type", "size", "sha256", "puts")}
+
+
+def _uses(desk: Workspace, urls: list[str]) -> dict[str, list[Json]]:
+    """Which messages name each URL: as their file, or anywhere in their text."""
+    found: dict[str, list[Json]] = {url: [] for url in urls}
+    for session in desk.sessions.live.values():
+        for message in session.messages:
+            content = message.view["content"]
+            place = {"session_id": session.session_id, "fingerprint": message.fingerprint}
+            if isinstance(content, dict):
+                found.get(content.get("url", ""), []).append(place)
+            elif isinstance(content, str) and PUBLIC in content:  # a glance first: most texts name no file
+                for url in urls:
+                    if url in content:
+                        found[url].append(place)
+    return found
 
 
 def _dump_profile(profile: Profile) -> Json:

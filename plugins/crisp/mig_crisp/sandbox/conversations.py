@@ -28,6 +28,9 @@ from mig_crisp.sandbox.workspace import Session, Workspace
 
 _ONE = "/website/{website_id}/conversation/{session_id}"
 _SCOPE = "website:conversation:"
+_TOLD = frozenset(
+    ("nickname", "email", "phone", "address", "subject", "avatar", "origin", "data", "segments")
+)  # metas with an event of their own
 
 
 def create(call: Call) -> Answer:
@@ -50,8 +53,14 @@ def remove(call: Call) -> Answer:
     session = call.session()
     if call.desk.settings["inbox"]["lock_removal"]:
         raise not_allowed("inbox.lock_removal")
-    call.desk.drop_session(session)
+    drop(call, session)
     return deleted()
+
+
+def drop(call: Call, session: Session) -> None:
+    """Remove one conversation."""
+    call.desk.drop_session(session)
+    call.desk.tell_of(session, "session:removed")
 
 
 def get_metas(call: Call) -> Answer:
@@ -73,12 +82,17 @@ def set_metas_of(desk: Workspace, session: Session, metas: Json, now: int) -> No
     session.updated_at = now
     desk.suggest("session_segments", metas.get("segments", []))
     desk.suggest("session_data", metas.get("data", {}))
+    for name in metas:
+        if name in _TOLD:
+            desk.tell_of(session, f"session:set_{name}", **{name: session.metas[name]})
     if "email" in metas and desk.switches.bind != "no":
         session.people_id = desk.people_by_email.get(metas["email"].casefold())
         if session.people_id is None and desk.switches.bind == "create":
             nickname = session.metas["nickname"] or metas["email"].rpartition("@")[0]
             view = {"email": metas["email"], "person": {"nickname": nickname}}
             session.people_id = desk.add_profile(view, now, bound=True).people_id
+        if session.people_id is not None:
+            desk.tell_of(session, "people:bind:session", people_id=session.people_id)
 
 
 def get_state(call: Call) -> Answer:
@@ -90,9 +104,15 @@ def set_state(call: Call) -> Answer:
     """Set the state; a change leaves an event message."""
     session, state = call.session(), call.body["state"]
     if session.state != state:
-        session.state = state
+        change_state(call, session, state)
         leave_event(call, session, f"state:{state}", f"marked as {state}")
     return updated()
+
+
+def change_state(call: Call, session: Session, state: str) -> None:
+    """Give one conversation a state."""
+    session.state = state
+    call.desk.tell_of(session, "session:set_state", state=state)
 
 
 def get_routing(call: Call) -> Answer:
@@ -113,7 +133,8 @@ def assign(call: Call, session: Session) -> None:
     assigned = None if call.body["assigned"] is None else call.body["assigned"]["user_id"]
     if assigned is not None and assigned not in call.desk.operators:
         raise invalid("data.assigned.user_id is no operator of this website")
-    session.assigned, session.updated_at = assigned, call.now
+    before, session.assigned, session.updated_at = session.assigned, assigned, call.now
+    call.desk.tell_of(session, "session:set_routing", routing_id=assigned, previous_routing_id=before)
     if assigned is not None and not call.body.get("silent", False):
         call.notify("routing", session.session_id, assigned)
 
@@ -131,7 +152,8 @@ def move(call: Call, session: Session) -> None:
         raise upgrade("inboxes")
     if inbox_id is not None and inbox_id not in call.desk.inboxes:
         raise invalid("data.inbox_id is no inbox of this website")
-    session.inbox_id, session.updated_at = inbox_id, call.now
+    before, session.inbox_id, session.updated_at = session.inbox_id, inbox_id, call.now
+    call.desk.tell_of(session, "session:set_inbox", previous_inbox_id=before)
 
 
 def set_open(call: Call) -> Answer:
@@ -152,6 +174,7 @@ def set_participants(call: Call) -> Answer:
         raise upgrade(f"more than {call.desk.plan.participants} participants")
     if people != session.participants:
         session.participants = people
+        call.desk.tell_of(session, "session:set_participants", participants=people)
         leave_event(call, session, "participant:updated", "updated the participants")
     for one in people:
         call.notify("participant_set", session.session_id, one["target"])
@@ -169,6 +192,7 @@ def set_block(call: Call) -> Answer:
     session, blocked = call.session(), call.body["blocked"]
     if session.blocked != blocked:
         session.blocked = blocked
+        call.desk.tell_of(session, "session:set_block", is_blocked=blocked)
         word = "blocked" if blocked else "unblocked"
         leave_event(call, session, f"user:{word}", f"{word} the user")
     return updated()

@@ -26,11 +26,15 @@ CLOSED = (
 class Key:
     """The one key of the workspace."""
 
-    def __init__(self, tier: str) -> None:
+    def __init__(self, tier: str, identifier: str) -> None:
         self.tier = tier
-        self.identifier = make_id("identifier")
+        self.identifier = identifier
         self.key = make_id("key").replace("-", "") * 2
         self._expected = f"{self.identifier}:{self.key}".encode()
+
+    def opens(self, username: object, password: object, tier: object) -> bool:
+        """Whether a socket shows this key and names its tier."""
+        return (username, password, tier) == (self.identifier, self.key, self.tier)
 
     def check(self, headers: Mapping[str, str]) -> None:
         """Let a call pass that shows this key and names its tier.

@@ -23,6 +23,7 @@ from mig_crisp.sandbox.workspace import Message, Session, Workspace
 
 _BASE = "/website/{website_id}/conversation/{session_id}"
 _SCOPE = "website:conversation:messages"
+_TOLD = ("type", "from", "origin", "content", "fingerprint", "timestamp", "user", "mentions", "stamped", "automated")
 _MARK = whole(0, LAST_MS)
 _NUMBER = whole(1, 2**53 - 1)
 
@@ -77,6 +78,14 @@ def leave_event(call: Call, session: Session, namespace: str, text: str) -> None
     message = new_message(call.desk, session, body, call.now)
     message.view["read"] = body["origin"]
     session.insert(message)
+    tell_message(call.desk, session, message)
+
+
+def tell_message(desk: Workspace, session: Session, message: Message) -> None:
+    """Tell the sockets of a new message: `send` is the customer's side, `received` the operator's."""
+    view = message.view
+    word = "send" if view["from"] == "user" else "received"
+    desk.tell_of(session, f"message:{word}", **{name: view[name] for name in _TOLD})
 
 
 def send(call: Call) -> Answer:
@@ -94,6 +103,7 @@ def send(call: Call) -> Answer:
     _follow(desk, session, message, call.now)
     desk.notices.arrived(session, message, call.now, call.number)
     _announce(call, session, message)
+    tell_message(desk, session, message)
     return dispatched({"fingerprint": message.fingerprint})
 
 
@@ -125,14 +135,17 @@ def edit(call: Call) -> Answer:
         raise invalid(str(misfit)) from None
     message.view |= {"content": call.body["content"], "edited": True}
     session.updated_at = call.now
+    call.desk.tell_of(session, "message:updated", fingerprint=message.fingerprint, content=call.body["content"])
     return updated()
 
 
 def remove(call: Call) -> Answer:
     """Remove a message; of several with one fingerprint the first."""
     session = call.session()
-    session.remove(_find(call, session))
+    message = _find(call, session)
+    session.remove(message)
     session.updated_at = call.now
+    call.desk.tell_of(session, "message:removed", fingerprint=message.fingerprint)
     return deleted()
 
 

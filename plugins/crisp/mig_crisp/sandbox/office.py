@@ -20,7 +20,7 @@ from mig_crisp.sandbox.answers import (
 from mig_crisp.sandbox.bodies import INBOX, INVITE, SETTINGS, TEAM
 from mig_crisp.sandbox.matching import page_of
 from mig_crisp.sandbox.routing import Call, Handler, Route
-from mig_crisp.sandbox.shapes import Check, any_object, flag
+from mig_crisp.sandbox.shapes import Check, Read, any_object, flag
 from mig_crisp.sandbox.workspace import Workspace
 
 _BASE = "/website/{website_id}"
@@ -142,12 +142,13 @@ def routes() -> list[Route]:
     """The routes of this module."""
     settings, operators = "website:settings", "website:operators"
     mail = f"{_BASE}/operators/email"
+    filters: dict[str, Read] = {"include_plan": flag, "filter_configured": flag}  # the official client sends both
     return [
         Route("GET", _BASE, get_website),
         Route("GET", f"{_BASE}/settings", get_settings, settings),
         Route("PATCH", f"{_BASE}/settings", set_settings, settings, SETTINGS),
         Route("GET", "/plans/subscription/{website_id}", get_plan, "plan:subscription"),
-        Route("GET", "/plugin/connect/websites/all/{page}", get_websites, query={"include_plan": flag}, tier="plugin"),
+        Route("GET", "/plugin/connect/websites/all/{page}", get_websites, query=filters, tier="plugin"),
         Route("GET", f"{_BASE}/operators/list", get_operators, operators),
         Route("POST", f"{_BASE}/operator", invite, operators, INVITE, closed="user_routes"),
         *(Route(method, mail, mail_operators, operators, any_object) for method in ("POST", "PATCH")),

@@ -41,6 +41,26 @@ SWITCHES = {
     "transcript": "on | off: emails.transcript in the settings of the workspace (default off)",
     "rating": "on | off: emails.rating there (default off)",
     "lock_removal": "on | off: inbox.lock_removal there; on refuses DELETE of conversations with 403 (default off)",
+    "endpoints": "reuse | once: whether a socket endpoint takes connections as long as it lives, or a single one "
+    "(default reuse; the official client reconnects to the one it has)",
+    "endpoint_life": "seconds of the sandbox's clock for which an endpoint that was handed out takes new connections "
+    "(default 600)",
+    "auth_wait": "seconds a socket may stay silent before it is closed (default 10)",
+    "signed_life": "seconds of the sandbox's clock for which a signed upload URL is good (default 600)",
+    "extensions": "what may be uploaded: extensions separated by spaces, or * for every name (default: images, audio, "
+    "video, office, text and source files)",
+    "refused_extension": "generate | put: who refuses a file of another extension, which is documented nowhere: the "
+    "call for a URL with 400 invalid_data, or the upload with 403 (default generate)",
+    "size_limit": "bytes a file may have, as policy.size_limit says and the upload enforces (default 10000000)",
+    "size_limit_csv": "the same for text/csv (default 10000000)",
+    "size_limit_gif": "the same for image/gif (default 3000000)",
+    "size_limit_photo": "the same for image/jpeg, image/png and image/webp (default 12000000)",
+    "event_loss": "share of the events with upload URLs that are never sent, 0 to 1 (default 0)",
+    "event_twice": "share of them that are sent twice, 0 to 1 (default 0)",
+    "event_delay": "seconds they come late (default 0)",
+    "socket_events": "events after which a socket's connection is cut, 0 for never (default 0)",
+    "put_fails": "share of uploads answered 503 without being stored, 0 to 1 (default 0)",
+    "put_cuts": "share of uploads whose connection is cut in their middle, 0 to 1 (default 0)",
 }
 """Every switch, what its words mean, and what it is when not given."""
 
@@ -61,7 +81,24 @@ _WORDS = {
     "transcript": ("off", "on"),
     "rating": ("off", "on"),
     "lock_removal": ("off", "on"),
+    "endpoints": ("reuse", "once"),
+    "refused_extension": ("generate", "put"),
 }
+_SETS = ("without_scopes", "extensions")
+_SECONDS = ("read_lag", "index_lag", "endpoint_life", "auth_wait", "signed_life", "event_delay")
+_SHARES = ("event_loss", "event_twice", "put_fails", "put_cuts")
+
+EXTENSIONS = frozenset(
+    (
+        *("jpg", "jpeg", "png", "gif", "webp", "svg", "bmp", "tif", "tiff", "heic", "ico"),
+        *("mp3", "wav", "ogg", "oga", "m4a", "aac", "flac", "weba"),
+        *("mp4", "mov", "avi", "webm", "mkv", "mpeg", "ogv", "3gp"),
+        *("pdf", "txt", "csv", "json", "xml", "yaml", "yml", "md", "log", "rtf", "ics", "vcf", "eml"),
+        *("doc", "docx", "xls", "xlsx", "ppt", "pptx", "odt", "ods", "odp", "pages", "numbers", "key"),
+        *("py", "js", "ts", "rb", "php", "go", "rs", "java", "c", "h", "cpp", "cs", "css", "sql", "sh"),
+    )
+)
+"""What may be uploaded unless the switch says otherwise: the kinds the API page names (section 8)."""
 
 
 class Switches(Struct, frozen=True, kw_only=True):
@@ -94,6 +131,22 @@ class Switches(Struct, frozen=True, kw_only=True):
     transcript: bool = False
     rating: bool = False
     lock_removal: bool = False
+    endpoints: str = "reuse"
+    endpoint_life: float = 600.0
+    auth_wait: float = 10.0
+    signed_life: float = 600.0
+    extensions: frozenset[str] = EXTENSIONS
+    refused_extension: str = "generate"
+    size_limit: int = 10_000_000
+    size_limit_csv: int = 10_000_000
+    size_limit_gif: int = 3_000_000
+    size_limit_photo: int = 12_000_000
+    event_loss: float = 0.0
+    event_twice: float = 0.0
+    event_delay: float = 0.0
+    socket_events: int = 0
+    put_fails: float = 0.0
+    put_cuts: float = 0.0
 
 
 def read_switches(given: Mapping[str, str]) -> Switches:
@@ -111,18 +164,20 @@ def read_switches(given: Mapping[str, str]) -> Switches:
 
 
 def _switch(name: str, value: str) -> Any:
-    if name == "without_scopes":
+    if name in _SETS:
         return frozenset(value.split())
     if name in _WORDS:
         if value not in _WORDS[name]:
             raise ValueError(f"switch {name}={value!r}: {SWITCHES[name]}")
         return value in ("yes", "on") if set(_WORDS[name]) in ({"yes", "no"}, {"on", "off"}) else value
     try:
-        amount = float(value) if name.endswith("_lag") else int(value)
+        amount = float(value) if name in _SECONDS or name in _SHARES else int(value)
     except ValueError:
         raise ValueError(f"switch {name}={value!r}: {SWITCHES[name]}") from None
     if amount < 0:
         raise ValueError(f"switch {name}={value!r} is negative")
+    if name in _SHARES and amount > 1:
+        raise ValueError(f"switch {name}={value!r} is a share, 0 to 1")
     return amount
 
 

@@ -23,7 +23,7 @@ from mig_crisp.sandbox.listing import unread
 from mig_crisp.sandbox.matching import matches, page_of, read_filter
 from mig_crisp.sandbox.routing import Call, Handler, Route
 from mig_crisp.sandbox.shapes import Read, date, flag, whole, word, word_of
-from mig_crisp.sandbox.workspace import Profile
+from mig_crisp.sandbox.workspace import Profile, Workspace
 
 _BASE = "/website/{website_id}/people"
 SORTS = ("created_at", "updated_at", "active", "email", "score")
@@ -76,8 +76,14 @@ def update(call: Call) -> Answer:
 
 def remove(call: Call) -> Answer:
     """Remove a profile."""
-    call.desk.drop_profile(call.profile(), call.now)
+    drop_profile(call, call.profile())
     return deleted()
+
+
+def drop_profile(call: Call, profile: Profile) -> None:
+    """Remove one profile."""
+    call.desk.drop_profile(profile, call.now)
+    call.desk.tell("people:profile:removed", people_id=profile.people_id)
 
 
 def listing(call: Call) -> Answer:
@@ -207,12 +213,20 @@ def _write(call: Call, profile: Profile, view: Json) -> None:
     index[new] = profile.people_id
     profile.view = {**view, "updated_at": call.now}
     call.desk.suggest("people_segments", view["segments"])
+    tell_update(call.desk, profile)
+
+
+def tell_update(desk: Workspace, profile: Profile) -> None:
+    """Tell the sockets that a profile has changed."""
+    update = {name: profile.view[name] for name in ("updated_at", "person") if name in profile.view}
+    desk.tell("people:profile:updated", people_id=profile.people_id, email=profile.view["email"], update=update)
 
 
 def _write_data(call: Call, profile: Profile, data: Json) -> None:
     profile.data = data
     profile.view = {**profile.view, "updated_at": call.now}
     call.desk.suggest("people_data", data)
+    tell_update(call.desk, profile)
 
 
 def _test(query: Mapping[str, Any], longest: int) -> Callable[[Profile], bool]:

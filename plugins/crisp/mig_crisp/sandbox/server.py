@@ -11,8 +11,8 @@ import msgspec
 from aiohttp import web
 
 import mig
-from mig.testing.sandbox import CONTROL, Faults, serving
-from mig_crisp.sandbox import batches, conversations, listing, messages, office, people
+from mig.testing.sandbox import CONTROL, Faults, Handler, serving
+from mig_crisp.sandbox import batches, bucket, conversations, listing, messages, office, people, rtm
 from mig_crisp.sandbox.answers import Answer, Refusal, envelope, invalid, not_allowed, trouble
 from mig_crisp.sandbox.control import MUTATORS, Control, Write
 from mig_crisp.sandbox.gate import Key, admit, is_closed
@@ -20,7 +20,9 @@ from mig_crisp.sandbox.options import read_limits, read_switches
 from mig_crisp.sandbox.pace import Meter
 from mig_crisp.sandbox.routing import Call, Route, Router
 from mig_crisp.sandbox.shapes import Misfit, read_query
+from mig_crisp.sandbox.sockets import Sockets
 from mig_crisp.sandbox.staff import settle_in
+from mig_crisp.sandbox.storage import Storage
 from mig_crisp.sandbox.workspace import SandboxClock, Workspace
 
 _encode = msgspec.json.Encoder().encode
@@ -40,11 +42,13 @@ class Sandbox(Control):
 
     def __init__(self, options: mig.SandboxOptions) -> None:
         switches, limits = read_switches(options.switches), read_limits(options.limits)
-        super().__init__(Workspace(switches, limits, SandboxClock(), options.seed))
+        desk, self._faults = Workspace(switches, limits, SandboxClock(), options.seed), Faults(options.faults)
+        self.key = Key(switches.tier, desk.identifier)
+        super().__init__(desk, Sockets(self.key, desk.endpoints, switches, self._faults))
         settle_in(self.desk, options.operators)
-        self.key = Key(switches.tier)
+        desk.feed.carry = self.sockets.carry
+        self._storage = Storage(desk.bucket, switches, desk.clock, self._faults, options.seed)
         self._meter = Meter(limits)
-        self._faults = Faults(options.faults)
         self.faults = self._faults.counts
         bodies = self.desk.bodies
         self._router = Router(
@@ -55,16 +59,40 @@ class Sandbox(Control):
                 *people.routes(bodies),
                 *office.routes(),
                 *batches.routes(bodies),
+                *bucket.routes(),
+                *rtm.routes(),
             ]
         )
 
     def application(self) -> web.Application:
         """The application to serve."""
-        faulty: list[Any] = [self._faults.middleware(lambda status: _respond(trouble(status)))]
-        app = web.Application(client_max_size=_HARD_LIMIT, middlewares=faulty)
+        strike: Any = self._faults.middleware(lambda status: _respond(trouble(status)))
+
+        @web.middleware
+        async def faulty(request: web.Request, handler: Handler) -> web.StreamResponse:
+            # Sockets and storage ask the same schedule themselves: what is cut there is a stream.
+            beside = request.path.startswith((rtm.PREFIX, bucket.PREFIX))
+            answer: web.StreamResponse = await (handler(request) if beside else strike(request, handler))
+            return answer
+
+        app = web.Application(client_max_size=_HARD_LIMIT, middlewares=[faulty])
         app.router.add_route("*", f"{CONTROL}{{tail:.*}}", self._control)
+        app.router.add_route("*", f"{rtm.PREFIX}{{tail:.*}}", self.sockets.answer)
+        app.router.add_route("*", f"{bucket.PREFIX}{{tail:.*}}", self._storage.answer)
         app.router.add_route("*", "/{tail:.*}", self._serve)
+        app.on_startup.append(self._open)
+        app.on_shutdown.append(self._close_sockets)
+        app.on_cleanup.append(self._close_storage)
         return app
+
+    async def _open(self, _: web.Application) -> None:
+        await self.sockets.open()
+
+    async def _close_sockets(self, _: web.Application) -> None:
+        await self.sockets.close()
+
+    async def _close_storage(self, _: web.Application) -> None:
+        self._storage.close()  # only now: an upload that was on its way has ended
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         raw = await request.read()
@@ -141,7 +169,7 @@ class Sandbox(Control):
         if request.method == "GET":
             if word == "history":
                 return self.history(int(request.query.get("after", "0")))
-            if word in ("state", "counters", "notifications"):
+            if word in ("state", "counters", "notifications", "bucket"):
                 return getattr(self, word)()
         if request.method == "POST":
             if word == "advance":
@@ -149,7 +177,7 @@ class Sandbox(Control):
             if word == "mutate" and name in MUTATORS:
                 return {"result": getattr(self, name)(**arguments)}
         raise ValueError(
-            f"{request.method} {request.path}: known are GET state, history?after=, counters, notifications; "
+            f"{request.method} {request.path}: known are GET state, history?after=, counters, notifications, bucket; "
             f"POST advance, mutate/NAME with NAME of {', '.join(MUTATORS)}"
         )
 
@@ -166,6 +194,7 @@ async def serve(options: mig.SandboxOptions) -> AsyncIterator[mig.RunningSandbox
     """
     sandbox = Sandbox(options)
     async with serving(sandbox.application(), options.port) as url:
+        sandbox.desk.origin = url
         environment = {
             "CRISP_URL": f"{url}/v1",
             "CRISP_TIER": sandbox.key.tier,

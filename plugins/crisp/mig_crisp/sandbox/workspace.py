@@ -11,9 +11,12 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from mig_crisp.sandbox.answers import Json
 from mig_crisp.sandbox.bodies import Bodies
+from mig_crisp.sandbox.bucket import Bucket
+from mig_crisp.sandbox.feed import Event, Feed
 from mig_crisp.sandbox.notices import Notices
 from mig_crisp.sandbox.options import PLANS, Limits, Plan, Switches
 from mig_crisp.sandbox.pace import Pace
+from mig_crisp.sandbox.rtm import Endpoints
 
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:mig:crisp-sandbox")
 """Every id is made from it, so that two runs of one story give the same ids."""
@@ -225,6 +228,13 @@ class Workspace:
         self.clock = clock
         self.bodies = Bodies(switches)
         self.pace = Pace(limits)
+        self.bucket = Bucket(switches, seed)
+        self.endpoints = Endpoints(switches, clock)
+        self.feed = Feed()
+        self.origin = ""
+        """Where the sandbox serves, `http://127.0.0.1:PORT`; known once it does."""
+        self.identifier = make_id("identifier")
+        """The public half of the key."""
         self.website_id = make_id("website")
         self.website_name = "Sandbox"
         self.settings: dict[str, dict[str, bool]] = {
@@ -288,6 +298,14 @@ class Workspace:
             for one in session.messages
         )
 
+    def tell(self, name: str, **data: Any) -> None:
+        """Tell the sockets of this website that something took effect."""
+        self.feed.publish(Event(name, self.website_id, {"website_id": self.website_id, **data}))
+
+    def tell_of(self, session: Session, name: str, **data: Any) -> None:
+        """The same of a conversation."""
+        self.tell(name, session_id=session.session_id, inbox_id=session.inbox_id, **data)
+
     def suggest(self, name: str, words: list[str] | Json) -> None:
         """Remember names for a list of suggestions."""
         known = self.suggestions[name]
@@ -302,6 +320,7 @@ class Workspace:
         self.people.put(profile.people_id, profile, now)
         self.people_by_email[view["email"].casefold()] = profile.people_id
         self.suggest("people_segments", profile.view["segments"])
+        self.tell("people:profile:created", people_id=profile.people_id, email=view["email"])
         return profile
 
     def drop_profile(self, profile: Profile, now: int) -> None:

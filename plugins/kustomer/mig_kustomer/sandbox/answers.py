@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from mig_kustomer.sandbox.rows import Json, encode
 
-#: No query, list or search, gives more rows than this.
+#: No query, list or search, gives more rows than this, unless a switch says otherwise.
 ROW_CAP = 10_000
 
 #: Families whose errors have the short shape (code, message, meta); the others have the long one.
@@ -125,7 +125,7 @@ class Page(Struct, frozen=True):
         return f"{self.path}?{urlencode(query)}"
 
 
-def read_page(path: str, query: Sequence[tuple[str, str]], paging: Paging) -> Page:
+def read_page(path: str, query: Sequence[tuple[str, str]], paging: Paging, cap: int = ROW_CAP) -> Page:
     """Read `page` and `pageSize`, and refuse what lies outside the limits and the cap.
 
     Raises:
@@ -136,7 +136,7 @@ def read_page(path: str, query: Sequence[tuple[str, str]], paging: Paging) -> Pa
     size = _positive(given, "pageSize", paging.default)
     if size > paging.maximum:
         raise bad(f"pageSize must be at most {paging.maximum}.", parameter="pageSize")
-    if number * size > ROW_CAP or (paging.pages is not None and number > paging.pages):
+    if number * size > cap or (paging.pages is not None and number > paging.pages):
         raise bad("Result window is too large: page exceeds the maximum.", parameter="page")
     others = tuple((name, value) for name, value in query if name not in ("page", "pageSize"))
     return Page(number, size, path, others)

@@ -39,7 +39,7 @@ class Call:
 
     def page(self, paging: Paging) -> Page:
         """The page this request asks for."""
-        return read_page(self.path, list(self.query.items()), paging)
+        return read_page(self.path, list(self.query.items()), paging, self.organisation.switches.cap)
 
     def found(self, kind: str, title: str, name: str = "id") -> Row:
         """The row a path parameter names.

@@ -56,7 +56,7 @@ def _run(call: Call, body: object, raw: bytes, disturbance: Disturbance, *, arch
         raise Refusal(403, "Forbidden", detail=f"This key may not search {query.context}.")
     page = call.page(_PAGES)
     everything = archive and switches.archive == "all"
-    line = None if everything else call.organisation.clock.two_years_ago_ms()
+    line = None if everything else _line(call, archive=archive)
     index = call.organisation.index(query.kind)
     ids = index.run(query, raw, line)
     rows = [index.rows[row_id] for row_id in page.cut(ids)]
@@ -78,12 +78,18 @@ def _document(call: Call, page: Page, rows: list[Row], total: int, *, more: bool
     links["last"] = page.link(max(1, pages))
     if call.query.get("idsOnly") == "true":
         return listed(meta, [encode({"type": row.type, "id": row.id}) for row in rows], links)
-    return listed(meta, [_as_found(row) for row in rows], links)
+    return listed(meta, [_as_found(call, row) for row in rows], links)
 
 
-def _as_found(row: Row) -> bytes:
-    """A row as searches show it: messages without their attachments."""
-    if row.kind != "messages" or not row.files:
+def _line(call: Call, *, archive: bool) -> int:
+    """The two-year line as search sees it, or as the archive does, which may follow later."""
+    gap = call.organisation.switches.line_gap if archive else 0
+    return call.organisation.clock.two_years_ago_ms() - int(gap * 1000)
+
+
+def _as_found(call: Call, row: Row) -> bytes:
+    """A row as searches show it: messages without their attachments, unless a switch says otherwise."""
+    if row.kind != "messages" or not row.files or call.organisation.switches.searched_files == "shown":
         return row.body
     resource = decode(row.body)
     del resource["relationships"]["attachments"]

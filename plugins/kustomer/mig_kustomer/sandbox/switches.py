@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from msgspec import Struct
 
+from mig_kustomer.sandbox.answers import ROW_CAP
 from mig_kustomer.sandbox.clock import ORGANISATION_NOW, parse_instant
 
 DEFAULT_KEY = "sandbox-key"
@@ -21,6 +22,9 @@ SWITCHES: dict[str, str] = {
     "inferred_operators": "`accept` allows not_equals, not_contains, not_in and is_set in searches (default `reject`)",
     "include_deleted": "`ignore` makes includeDeleted of searches have no effect (default `honour`)",
     "archive": "`all` lets archive search also return what is younger than two years (default `old`)",
+    "line_gap": "seconds for which what has just passed the two-year line is in neither search nor archive (default 0)",
+    "searched_files": "`shown` lets searches and archive search name the files of messages (default `hidden`)",
+    "cap": "rows a list or a search shows at most (default 10000)",
     "users": "what GET /v1/users returns without a filter: `active` (default) or `all`",
     "gone_ids": "how a multi-id read answers when some ids are gone: `shorter` (default) or `404`",
     "merged_conversation": "what the source of a conversation merge answers by id: `404` (default) or `empty`",
@@ -45,6 +49,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "inferred_operators": ("reject", "accept"),
     "include_deleted": ("honour", "ignore"),
     "archive": ("old", "all"),
+    "searched_files": ("hidden", "shown"),
     "users": ("active", "all"),
     "gone_ids": ("shorter", "404"),
     "merged_conversation": ("404", "empty"),
@@ -67,6 +72,9 @@ class Switches(Struct, frozen=True, kw_only=True):
     inferred_operators: str = "reject"
     include_deleted: str = "honour"
     archive: str = "old"
+    line_gap: float = 0.0
+    searched_files: str = "hidden"
+    cap: int = ROW_CAP
     users: str = "active"
     gone_ids: str = "shorter"
     merged_conversation: str = "404"
@@ -116,9 +124,9 @@ def _read(name: str, text: str) -> object:
 
 def _number(name: str, text: str) -> float | int:
     try:
-        value = int(text) if name in ("shift", "tie") else float(text)
+        value = int(text) if name in ("shift", "tie", "cap") else float(text)
     except ValueError:
         raise ValueError(f"switch {name}={text!r} is not a number") from None
-    if value < 0 or (name in ("timed_out", "dead") and value > 1):
+    if value < 0 or (name == "cap" and value < 1) or (name in ("timed_out", "dead") and value > 1):
         raise ValueError(f"switch {name}={text!r} is out of range")
     return value

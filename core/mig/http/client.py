@@ -1,6 +1,6 @@
 """The one HTTP client: pacing, limits, redaction, and errors that say whether a request may have had an effect.
 
-httpx is imported here and nowhere else, so that a successor is a one-line swap.
+httpx is imported in this package and nowhere else, so that its successor is a swap of a few lines.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Http:
         max_answer: int = 64 << 20,
     ) -> None:
         parts = urlsplit(base_url)
-        origin = _origin(base_url)
+        origin = origin_of(base_url)
         if origin is None or parts.username is not None:
             raise Refused(
                 "the platform's address is not a plain http(s) URL",
@@ -166,7 +166,7 @@ class Http:
             repeated = self._prefix and path.startswith(self._prefix + "/")
             whole = self._origin + path if repeated else self._origin + self._prefix + path
         strange = any(char <= " " or char == "\\" for char in path)
-        if strange or _origin(whole) != self._origin or "@" in urlsplit(whole).netloc:
+        if strange or origin_of(whole) != self._origin or "@" in urlsplit(whole).netloc:
             raise Refused("a link in an answer leads to another host; it was not followed", "Check `url`.")
         return whole
 
@@ -180,7 +180,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     return min(max(seconds, 0.0), 3600.0) if seconds == seconds else None
 
 
-def _origin(url: str) -> str | None:
+def origin_of(url: str) -> str | None:
     """Scheme, host and port in one spelling; None for what is no http(s) address."""
     try:
         parts = urlsplit(url)
@@ -207,4 +207,4 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-__all__ = ["Answer", "Http", "Unreachable", "retry_after"]
+__all__ = ["Answer", "Http", "Unreachable", "origin_of", "retry_after"]

@@ -1,0 +1,106 @@
+"""A plan as one object, and for a person."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mig.cli.show import HEAD, span
+
+if TYPE_CHECKING:
+    from mig.engine.planning import Plan
+    from mig.engine.run import Report
+
+_MOST = 30
+
+
+def plan_object(report: Report, letter: str) -> dict[str, Any]:
+    """The plan as one JSON object."""
+    plan = report.plan
+    assert plan is not None
+    found: dict[str, Any] = {
+        "schema": 1,
+        "status": report.status,
+        "kinds": {kind: dict(count) for kind, count in _ordered(plan)},
+        "reasons": [
+            {"kind": kind, "fate": word, "reason": why, "count": count}
+            for (kind, word, why), count in sorted(plan.reasons.items())
+        ],
+        "losses": [
+            {"kind": kind, "field": name, "outcome": outcome, "why": why, "count": count}
+            for (kind, name, outcome, why), count in sorted(plan.losses.items())
+        ],
+        "writes": dict(plan.writes),
+        "requests": dict(plan.cost),
+        "seconds": plan.seconds,
+        "days": round(plan.days, 3),
+        "files": plan.files,
+        "dear": [{"unit": unit, "requests": count} for unit, count in plan.dear],
+        "unreadable": report.unreadable,
+        "letter": letter,
+    }
+    if report.error is not None:
+        found["error"] = {"message": report.error.message, "hint": report.error.hint}
+    return found
+
+
+def show_plan(report: Report, source: str, target: str, letter: str) -> None:
+    """The plan for a person."""
+    plan = report.plan
+    assert plan is not None
+    words = {
+        "in_scope": "in scope",
+        "to_load": "to load",
+        "to_update": "to update",
+        "there": "there",
+        "to_archive": "to archive",
+        "to_skip": "to skip",
+        "failed": "failed",
+    }
+    click.echo(f"\nplan {source} -> {target}: nothing was written to {target}\n")
+    shown = [w for w in words if w in ("in_scope", "to_load") or any(count[w] for count in plan.kinds.values())]
+    click.echo(f"  {'':14}" + "".join(f"{words[word]:>11}" for word in shown))
+    for kind, count in _ordered(plan):
+        click.echo(f"  {kind:14}" + "".join(f"{count[word] or '-':>11}" for word in shown))
+    if plan.reasons:
+        click.echo("\nWhat is not loaded, and why:")
+        for (kind, word, why), number in sorted(plan.reasons.items()):
+            click.echo(f"  {number:>6} {kind} {words.get(word, word)}: {why}")
+    _show_losses(plan)
+    for kind, why in report.unreadable.items():
+        click.echo(f"  not readable: {kind}: {why}")
+    click.echo("\nRequests:")
+    for verb, number in sorted(plan.writes.items()):
+        click.echo(f"  {number:>8,} {verb}")
+    for name, number in sorted(plan.cost.items()):
+        click.echo(f"  budget {name}: {number:,}, {span(plan.seconds.get(name, 0.0))}")
+    click.echo(
+        f"  {report.requests['source']:,} to {source} were needed to plan; {plan.files:,} files are still to be read"
+    )
+    click.echo(f"  about {plan.days:.1f} days under these limits and shares, as fast as the slowest of them allows")
+    for unit, number in plan.dear[:5]:
+        click.echo(f"  {unit} alone needs {number:,} requests, more than a day's purse: it goes on over several days")
+    if letter:
+        click.echo(f"\nA letter to {target}'s support, to be sent before the run:\n")
+        for line in letter.splitlines():
+            click.echo(f"  | {line}".rstrip())
+    click.echo(
+        "\nNext: `mig run --canary ADDRESS` moves three conversations to an address of your own; then `mig run`."
+    )
+
+
+def _show_losses(plan: Plan) -> None:
+    if not plan.losses:
+        return
+    click.echo("\nWhat the target cannot hold of them, by field:")
+    for (kind, name, outcome, why), number in plan.losses.most_common(_MOST):
+        click.echo(f"  {number:>6} {kind}.{name} {outcome}: {why}")
+    if len(plan.losses) > _MOST:
+        click.echo(f"  ... and {len(plan.losses) - _MOST} rarer ones (--json lists all)")
+
+
+def _ordered(plan: Plan) -> list[tuple[str, Any]]:
+    names = [name for name in HEAD if name in plan.kinds]
+    names += sorted(set(plan.kinds) - set(names))
+    return [(name, plan.kinds[name]) for name in names]

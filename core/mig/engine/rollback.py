@@ -1,0 +1,138 @@
+"""`mig rollback`: the same protocol with nothing wanted; only what carries our own birth is taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct, field
+
+from mig.clock import Clock
+from mig.engine.plan import Step, as_sent
+from mig.engine.protocol import Outcome, Settler
+from mig.errors import Refused
+from mig.journal import delivery, undoing
+from mig.journal.delivery import OperationRow
+from mig.journal.store import Journal
+from mig.platforms import CanUndo, Effect, Operation, Origin, Target, UnitKey
+from mig.settings import EngineSettings
+
+_PAGE = 200
+
+
+class RolledBack(Struct):
+    """What a rollback did."""
+
+    units: int = 0
+    """Units of which nothing of ours stands any more."""
+    removed: int = 0
+    """Requests that removed something, or found it gone."""
+    left: list[str] = field(default_factory=list)
+    """Units in which somebody else has worked, or that were not ours: they stand as they are."""
+    orphans: int = 0
+    """Empty, invisible leftovers of unclear births, which nobody can find by an id."""
+
+
+class Rollback:
+    """Takes back what one migration created.
+
+    Args:
+        journal: Knows it.
+        mig: The migration's number.
+        target: Where it stands.
+        clock: For the write protocol.
+        settings: Its patience.
+    """
+
+    def __init__(self, journal: Journal, mig: int, target: Target, clock: Clock, settings: EngineSettings) -> None:
+        self._journal = journal
+        self._mig = mig
+        self._target = target
+        self._settler = Settler(
+            target,
+            clock,
+            born=clock.monotonic(),
+            attempts=settings.attempts,
+            patience_s=settings.patience_s,
+        )
+
+    async def run(self) -> RolledBack:
+        """Every unit, threads before the people they are bound to.
+
+        Raises:
+            Refused: The target cannot undo, or does not let us.
+            Paused: A quota is used up; run it again later.
+        """
+        if not isinstance(self._target, CanUndo):
+            raise Refused("this target cannot take anything back", "Remove it by hand; `mig ids` lists it.")
+        found = RolledBack()
+        for threads in (True, False):
+            after = ""
+            while keys := await self._page(after, threads=threads):
+                for key in keys:
+                    await self._unit(UnitKey(key), found)
+                after = keys[-1]
+        return found
+
+    async def _page(self, after: str, *, threads: bool) -> list[str]:
+        return await self._journal.read(lambda c: undoing.units(c, self._mig, after, _PAGE, threads=threads))
+
+    async def _unit(self, key: UnitKey, found: RolledBack) -> None:
+        rows = await self._journal.read(lambda c: delivery.operations(c, self._mig, key))
+        found.orphans += sum(row.orphans for row in rows.values())
+        births = [row for row in rows.values() if _is_birth(row)]
+        made = [row for row in rows.values() if row.effect == Effect.CREATE and row not in births]
+        gone: set[str] = set()
+        left = False
+        for row in births:
+            outcome = await self._undo(key, row)
+            left = left or bool(outcome.reason)
+            gone.add(row.name)
+            found.removed += 1
+        if not births:  # what a birth holds goes with it; the rest is taken back piece by piece
+            for row in reversed(made):
+                if row.state in ("done", "due", "sending") and (row.receipt is not None or row.state == "sending"):
+                    outcome = await self._undo(key, row)
+                    left = left or bool(outcome.reason)
+                    found.removed += 1
+        if left:
+            found.left.append(key)
+            return
+        found.units += 1
+        await self._journal.write(lambda c: undoing.forget(c, self._mig, key))
+
+    async def _undo(self, key: UnitKey, row: OperationRow) -> Outcome:
+        step = Step(
+            op=as_sent(row),
+            action="undo",
+            digest=row.digest,
+            doubtful=row.state == "sending",
+            before=row,
+            old=row.receipt,
+        )
+
+        async def nothing() -> None:
+            """An undo leaves no orphan."""
+
+        if row.receipt is not None and row.receipt.origin is not Origin.CREATED:
+            return Outcome("done", row.receipt, "it was there before us")
+        return await self._settler.settle(key, step, _body, nothing)
+
+
+def _is_birth(row: OperationRow) -> bool:
+    """A thing without a marker that was certainly made: what stands in it goes with it."""
+    return row.effect == Effect.CREATE and row.marker is None and row.receipt is not None and row.state != "gone"
+
+
+def _body(operation: Operation) -> dict[str, object]:
+    return dict(operation.body)
+
+
+def summary(found: RolledBack) -> Sequence[str]:
+    """What to say of it."""
+    lines = [f"{found.units} units taken back in {found.removed} requests"]
+    if found.left:
+        lines.append(f"{len(found.left)} left as they are: somebody has worked in them, or they were there before us")
+        lines += [f"  {key}" for key in found.left[:20]]
+    if found.orphans:
+        lines.append(f"up to {found.orphans} empty, invisible leftovers of unclear births cannot be found by an id")
+    return lines

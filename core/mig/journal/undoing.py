@@ -1,0 +1,35 @@
+"""What a rollback reads and writes."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, delete, select, update
+
+from mig.journal.schema import operation, record, unit
+
+
+def units(connection: Connection, mig: int, after: str, limit: int, *, threads: bool) -> list[str]:
+    """Units with operations, by key: a page after the one given; conversations, or everything else."""
+    is_thread = operation.c.unit.startswith("conversation:", autoescape=True)
+    rows = connection.scalars(
+        select(operation.c.unit)
+        .distinct()
+        .where(operation.c.migration == mig, operation.c.unit > after, is_thread if threads else ~is_thread)
+        .order_by(operation.c.unit)
+        .limit(limit)
+    )
+    return list(rows)
+
+
+def forget(connection: Connection, mig: int, key: str) -> None:
+    """Nothing of a unit stands on the target any more: a later run begins with it anew."""
+    connection.execute(delete(operation).where(operation.c.migration == mig, operation.c.unit == key))
+    connection.execute(
+        update(record)
+        .where(record.c.migration == mig, record.c.unit == key, record.c.state.in_(("sending", "done", "failed")))
+        .values(state="staged", loaded_run=None, updated_run=None, mapped=None)
+    )
+    connection.execute(
+        update(unit)
+        .where(unit.c.migration == mig, unit.c.key == key)
+        .values(dirty=True, looked=None, version=unit.c.version + 1)
+    )

@@ -1,0 +1,183 @@
+"""Reading lists by page numbers, up to the cap, and again while they move."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+
+import structlog
+from msgspec import Struct
+
+from mig import Page, Raw
+from mig_kustomer.catalog import Resource
+from mig_kustomer.client import Client, Unserved
+from mig_kustomer.plan import worth_a_look
+from mig_kustomer.reading import as_time
+from mig_kustomer.settings import KustomerSettings
+from mig_kustomer.state import State
+from mig_kustomer.walk import Newest, Row
+from mig_kustomer.wire import Leaf
+
+log = structlog.get_logger()
+
+_PASSES = 3
+"""How often a list of several pages is read while the desk goes on changing it."""
+
+
+class Part(Struct, frozen=True):
+    """One page of a list."""
+
+    leaf: Leaf
+    page: int
+    more: bool
+    """Another page follows, and may be asked for."""
+    capped: bool = False
+    """Another page follows, and may not."""
+
+
+class Lists:
+    """Reads the list of a resource.
+
+    Args:
+        client: Who asks.
+        settings: Page sizes and caps.
+        name: What its rows are called.
+        resource: Which list.
+        raws: Makes what is handed out of a page.
+        census: Only ids and times are wanted.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        settings: KustomerSettings,
+        name: str,
+        resource: Resource,
+        raws: Callable[[Leaf], Awaitable[list[Raw]]],
+        *,
+        census: bool = False,
+    ) -> None:
+        self._client = client
+        self._settings = settings
+        self._name = name
+        self._resource = resource
+        self._raws = raws
+        self._census = census
+        self._listed: set[str] = set()
+        self.capped = False
+        """It is longer than it may be asked for."""
+
+    async def pages(
+        self, state: State, before: Newest | None, newest: Callable[[], Awaitable[Newest | None]]
+    ) -> AsyncIterator[Page]:
+        """Read the list, and again while something changed meanwhile: page numbers shift over changing rows.
+
+        It ends early when it turns out to be longer than the cap.
+
+        Args:
+            state: Where it goes on.
+            before: How the context stood before; None: it cannot be searched.
+            newest: Asks how it stands now.
+        """
+        if self._resource.singles:
+            async for page in self._singles(state):
+                yield page
+            return
+        for _ in range(_PASSES):
+            count = added = 0
+            async for page in self._pass(state, before):
+                count += 1
+                added += len(page.rows)
+                yield page
+            if self.capped or count < 2 or not added or before is None:
+                return
+            now = await newest()
+            if now is None or now == before or (before.total is None and now.at == before.at):
+                return
+            before, state = now, state.but(query=0, page=1)
+
+    async def parts(self, query: Mapping[str, str | int], page: int = 1) -> AsyncIterator[Part]:
+        """The pages of one query, up to the cap."""
+        settings, more = self._settings, True
+        while more:
+            leaf = await self._client.get(self._resource.path, {**query, "page": page, "pageSize": settings.list_page})
+            if leaf.next is not None:
+                self._client.check(leaf.next)
+            more = leaf.next is not None and bool(leaf.rows)
+            last = (page + 1) * settings.list_page > settings.list_cap or page >= settings.page_cap
+            yield Part(leaf, page, more and not last, more and last)
+            more, page = more and not last, page + 1
+
+    async def oldest(self, line: datetime | None = None) -> AsyncIterator[list[Raw]]:
+        """The first pages of the list, up to its cap: in the order of ids they show what was made first.
+
+        Args:
+            line: End at the first page without anything older, or out of that order, which is known of some lists only
+                (docs/api/kustomer.md, section 4): what is left out so must be found in another way.
+        """
+        for query in self._resource.queries:
+            async for part in self.parts(self._query(query)):
+                yield await self._raws(part.leaf)
+                self.capped |= part.capped
+                if line is not None and not _shows_oldest([Row.of(body) for body in part.leaf.rows], line):
+                    return
+
+    async def _pass(self, state: State, before: Newest | None) -> AsyncIterator[Page]:
+        known = before.total if before is not None and isinstance(before.total, int) else 0
+        for number in range(state.query, len(self._resource.queries)):
+            query = self._query(self._resource.queries[number])
+            looked = before is None  # without search the list is all there is, however long
+            async for part in self.parts(query, state.page if number == state.query else 1):
+                raws = [raw for raw in await self._raws(part.leaf) if raw.id not in self._listed]
+                self._listed.update(raw.id for raw in raws)
+                following = {"page": part.page + 1} if part.more else {"query": number + 1, "page": 1}
+                self.capped = part.capped
+                if part.more and not looked and self._looks_long(part, known):
+                    looked, self.capped = True, await self._is_too_long(part, query)
+                if self.capped:  # taken up again here, the cap is met again
+                    following = {"page": part.page}
+                yield Page(raws, state.but(**{"query": number, **following}).write())
+                if self.capped:
+                    return
+
+    def _looks_long(self, part: Part, known: int) -> bool:
+        if isinstance(part.leaf.meta.get("total"), int):
+            return True
+        return worth_a_look(self._settings, max(known, part.page * self._settings.list_page))
+
+    async def _is_too_long(self, part: Part, query: Mapping[str, str | int]) -> bool:
+        """Whether the list passes the cap: it says so, or the last page that may be asked for shows it.
+
+        One request, where a hundred may be for nothing. Only some lists tell their total (docs/api/kustomer.md,
+        section 4).
+        """
+        settings, total = self._settings, part.leaf.meta.get("total")
+        if isinstance(total, int):
+            return total > settings.list_cap
+        last = min(settings.list_cap // settings.list_page, settings.page_cap)
+        if last <= part.page + 1:
+            return False
+        try:
+            leaf = await self._client.get(self._resource.path, {**query, "page": last, "pageSize": settings.list_page})
+        except Unserved:
+            return False  # reading on will say what is wrong
+        return leaf.next is not None and len(leaf.rows) >= settings.list_page
+
+    def _query(self, query: Mapping[str, str]) -> dict[str, str | int]:
+        return {name: value for name, value in query.items() if name != "include" or not self._census}
+
+    async def _singles(self, state: State) -> AsyncIterator[Page]:
+        for number in range(state.query, len(self._resource.singles)):
+            one = self._resource.singles[number]
+            leaf = await self._client.find(f"{self._resource.path}/{one}")
+            if leaf is None:
+                log.warning("resource.absent", resource=self._name, id=one)
+            rows: Sequence[bytes] = leaf.rows if leaf else ()
+            raws = [Row.of(body).raw(self._name) for body in rows]
+            yield Page(raws, state.but(query=number + 1).write())
+
+
+def _shows_oldest(rows: Sequence[Row], line: datetime) -> bool:
+    ids = [row.id for row in rows]
+    dates = [as_time(row.attributes.get("updatedAt")) for row in rows]
+    return ids == sorted(ids) and any(at is not None and at < line for at in dates)

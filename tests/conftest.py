@@ -1,0 +1,48 @@
+"""What any test may ask for: a journal's URL in each of the databases it can lie in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pg_server import Server
+
+DATABASES = ["sqlite", "postgresql"]
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """One server for the whole session; where none can run, its tests are skipped and say why."""
+    pytest.importorskip("psycopg", reason="PostgreSQL: psycopg is not installed")
+    from pg_server import NoServer, Server
+
+    try:
+        server = Server()
+    except NoServer as why:
+        pytest.skip(f"PostgreSQL cannot run here: {why}")
+    yield server
+    server.remove()
+
+
+@pytest.fixture(params=DATABASES)
+def journal_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A journal that is not there yet: a file that can be made, or an empty database."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'mig.db'}"
+        return
+    server: Server = request.getfixturevalue("postgres")
+    with server.lent() as url:
+        yield url
+
+
+@pytest.fixture(params=DATABASES)
+def new_journal(request: pytest.FixtureRequest) -> Callable[[], str]:
+    """Gives the URL of an empty journal, time and again; the one before must be closed."""
+    if request.param == "sqlite":
+        return lambda: "sqlite://"
+    server: Server = request.getfixturevalue("postgres")
+    return server.emptied
