@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,23 +17,24 @@ from typing import Any
 from urllib.request import ProxyHandler, build_opener
 
 HERE = Path(__file__).parent
-ACKNOWLEDGED = (
-    '[acknowledged]\ncrisp = ["ai-agent-off", "workflows-off", "triggers-off", "campaigns-off", "operator-mails-known"]\n'
-)
+ACKNOWLEDGED = """[acknowledged]
+crisp = ["ai-agent-off", "workflows-off", "triggers-off", "campaigns-off", "operator-mails-known"]
+"""
 MIG = (sys.executable, "-m", "mig.cli")
 RECORDED_MIG = (sys.executable, str(HERE / "recorder.py"))
 LOOP = (sys.executable, str(HERE / "loop.py"))
 MOVE = ("run", "--source", "kustomer", "--target", "crisp", "--json")
-PATIENCE_S = 3_600
+NICE = int(os.environ.get("BENCH_NICE", "0"))
+"""Added to the priority of everything measured: below 0, root may measure on a machine others use too."""
 _TICK = os.sysconf("SC_CLK_TCK")
 _LOOK_S = 0.05
+_ALLOWED = sorted(os.sched_getaffinity(0))  # before this process pins itself
 _open = build_opener(ProxyHandler({})).open
 
 
 def cores() -> tuple[int, int]:
     """The core of the sandboxes (and of this process, which sleeps), and that of what is measured."""
-    allowed = sorted(os.sched_getaffinity(0))
-    return allowed[0], allowed[-1]
+    return _ALLOWED[0], _ALLOWED[-1]
 
 
 @dataclass(frozen=True)
@@ -175,8 +177,16 @@ def _cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICK
 
 
-def _pin(core: int) -> Any:
-    return lambda: os.sched_setaffinity(0, {core})
+def _pin(core: int) -> Callable[[], None]:
+    def pin() -> None:
+        os.sched_setaffinity(0, {core})
+        if NICE:
+            os.setsid()  # Linux weighs whole sessions against one another before the processes in them
+            os.nice(NICE)
+            with contextlib.suppress(OSError):
+                Path("/proc/self/autogroup").write_text(str(NICE))
+
+    return pin
 
 
 def _environment(settings: Mapping[str, str]) -> dict[str, str]:

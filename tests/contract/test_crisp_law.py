@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -96,6 +97,17 @@ def threads(draw: st.DrawFn) -> list[mig.Record]:
             records.append(
                 mig.Note(ref=mig.Ref(mig.NOTE, name), conversation=root, written_at=when, text=draw(words()))
             )
+        for file in range(draw(st.sampled_from([0, 0, 0, 1, 2]))):
+            records.append(
+                mig.Attachment(
+                    ref=mig.Ref(mig.ATTACHMENT, f"f{n}-{file}"),
+                    parent=records[-1 - file].ref,
+                    created_at=draw(st.none() | times),
+                    name=draw(st.sampled_from(["", "a.png", "b](c).txt", "../../etc/passwd"]) | st.text(max_size=200)),
+                    mime=draw(st.sampled_from(["", "image/png", "text/plain; charset=utf-8", "nonsense"])),
+                    redacted=draw(st.sampled_from([False, False, True])),
+                )
+            )
     return records
 
 
@@ -142,8 +154,14 @@ def mapped(records: list[mig.Record], look: mig.Lookup) -> list[mig.Record]:
 
 
 def placed(target: CrispTarget, records: list[mig.Record]) -> list[mig.Record]:
+    """In the engine's order: each file behind the message it hangs on."""
     root, *others = records
-    return [root, *sorted(others, key=lambda record: target.place(record).order)]
+    said = [record for record in others if not isinstance(record, mig.Attachment)]
+    found = [root]
+    for record in sorted(said, key=lambda record: target.place(record).order):
+        files = [one for one in others if isinstance(one, mig.Attachment) and one.parent == record.ref]
+        found += [record, *sorted(files, key=lambda file: target.place(file).order)]
+    return found
 
 
 LOOK = Records([mig.Tag(ref=mig.Ref(mig.TAG, f"t{n}"), name=f"tag {n}") for n in range(4)])
@@ -153,13 +171,16 @@ LOOK = Records([mig.Tag(ref=mig.Ref(mig.TAG, f"t{n}"), name=f"tag {n}") for n in
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(threads())
-async def test_a_thread_is_read_back_as_it_was_sent(records: list[mig.Record]) -> None:
+async def test_a_thread_is_read_back_as_it_was_sent(tmp_path: Path, records: list[mig.Record]) -> None:
+    (tmp_path / "bytes").write_bytes(b"bytes")
+    files = {record.ref: tmp_path / "bytes" for record in records if not record.ref.id.endswith("-1")}
     async with workspace() as target:
         await check_unit(
             target,
             mig.Unit(mig.UnitKey("conversation:x"), placed(target, mapped(records, LOOK)), ORIGIN),
             LOOK,
             NORMALS,
+            files=files,
         )
 
 

@@ -87,8 +87,9 @@ def file_fate(desk: Desk, fates: Fates, file: Json) -> str:
     """Whether the bytes of a file arrive beside their message."""
     message = fates.messages.get(related(file, "message") or "")
     if message is None:
-        return "archived: message not in the file"
-    if message != "text":
+        notes = (row for row in desk.rows("notes") if file["id"] in all_related(row, "attachments"))
+        message = next((fates.notes[row["id"]] for row in notes), "archived: message not in the file")
+    if message not in ("text", "thread"):
         return message
     return "archived: too large" if (facts(file).get("contentLength") or 0) > size_limit(file) else "thread"
 

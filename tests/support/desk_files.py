@@ -15,12 +15,24 @@ from mig_kustomer.sandbox.files import file_bytes
 
 LONGEST_NAME = 128
 UNKNOWN_TYPE = "application/octet-stream"
+_DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 TYPES = {
-    **{"jpg": "image/jpeg", "png": "image/png", "gif": "image/gif", "pdf": "application/pdf", "txt": "text/plain"},
-    **{"csv": "text/csv", "html": "text/html", "doc": "application/msword", "ogg": "audio/ogg", "mp4": "video/mp4"},
+    "jpg": "image/jpeg",
+    "png": "image/png",
+    "gif": "image/gif",
+    "pdf": "application/pdf",
+    "txt": "text/plain",
+    "csv": "text/csv",
+    "html": "text/html",
+    "doc": "application/msword",
+    "docx": _DOCX,
+    "ogg": "audio/ogg",
+    "mp4": "video/mp4",
 }
 """What a file without a type is by its extension, for those a test meets."""
+_ENDINGS = {media_type: f".{extension}" for extension, media_type in TYPES.items()}
 NOT_FOUND = "[file: not found at the source, {}]"
+_LINK = re.compile(r"\[(.*)\]\((\S+)\)")
 _NOT_FOUND = re.compile(re.escape(NOT_FOUND).replace(r"\{\}", r"([0-9a-f]+)"))
 
 
@@ -33,13 +45,16 @@ def file_name(file: Json) -> str:
     if len(name) > LONGEST_NAME:
         stem, dot, extension = name.rpartition(".")
         name = f"{stem[: LONGEST_NAME - len(extension) - 1]}{dot}{extension}"
-    return name
+    return name or f"file-{file['id']}{_ENDINGS.get(_told_type(file), '')}"
 
 
 def file_type(file: Json) -> str:
     """The type a file must have on the target."""
-    told = str(facts(file).get("contentType") or "").partition(";")[0].strip().lower()
-    return told or TYPES.get(file_name(file).rpartition(".")[2].lower(), UNKNOWN_TYPE)
+    return _told_type(file) or TYPES.get(file_name(file).rpartition(".")[2].lower(), UNKNOWN_TYPE)
+
+
+def _told_type(file: Json) -> str:
+    return str(facts(file).get("contentType") or "").partition(";")[0].strip().lower()
 
 
 @cache
@@ -85,7 +100,9 @@ def told_as_lost(state: Json) -> list[str]:
     return [found for text in texts if isinstance(text, str) for found in _NOT_FOUND.findall(text)]
 
 
-def file_findings(found: Findings, file: Json, fate: str, part: Json, uploads: dict[str, Json]) -> None:
+def file_findings(
+    found: Findings, file: Json, fate: str, part: Json, uploads: dict[str, Json], *, private: bool
+) -> None:
     """Compare what one message says of a file, and what its address holds, with the file.
 
     Args:
@@ -94,20 +111,32 @@ def file_findings(found: Findings, file: Json, fate: str, part: Json, uploads: d
         fate: Its fate.
         part: The message that stands for it.
         uploads: What the target's bucket holds, by address.
+        private: It is a note's: the team alone may see it, in a note of its own.
     """
     record, content, name = f"attachment {file['id']}", part["content"], file_name(file)
     if fate != "thread":
-        found.equal(record, "a private note in its place", ("note", "operator"), (part["type"], part["from"]))
+        found.equal(record, f"in its place ({fate})", ("note", "operator"), (part["type"], part["from"]))
         told = isinstance(content, str) and re.fullmatch(rf"\[file: {re.escape(name)}: \S.*\]", content) is not None
         found.true(record, "the note names the file and a reason", told, content)
         return
-    if part["type"] != "file":
-        found.equal(record, "type", "file", part["type"])
+    wanted = "note" if private else "file"
+    if part["type"] != wanted:
+        found.equal(record, "type", wanted, part["type"])
         return
-    found.equal(record, "content", ["name", "type", "url"], sorted(content))
-    found.equal(record, "name", name, value_of(content, "name"))
-    found.equal(record, "type of the file", file_type(file), value_of(content, "type"))
-    upload = uploads.get(content.get("url", ""))
+    if private:
+        link = _LINK.fullmatch(content)
+        found.true(record, "a link under its name", link is not None and link[1] == name, content)
+        address = link[2] if link else ""
+    else:
+        found.equal(record, "content", ["name", "type", "url"], sorted(content))
+        found.equal(record, "name", name, value_of(content, "name"))
+        found.equal(record, "type of the file", file_type(file), value_of(content, "type"))
+        address = content.get("url", "")
+    _upload_findings(found, file, part, uploads.get(address))
+
+
+def _upload_findings(found: Findings, file: Json, part: Json, upload: Json | None) -> None:
+    record, content, name = f"attachment {file['id']}", part["content"], file_name(file)
     found.true(record, "its address holds bytes", upload is not None, content)
     if upload is None:
         return

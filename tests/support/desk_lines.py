@@ -118,24 +118,30 @@ class _Audit:
     def _marks(self, line: Line, said: list[str]) -> list[str]:
         """The source ids a line brings: its text's, if it has one, then its files', to which nothing gives an order."""
         own = [] if self._alone(line) else [line.mark]
-        files = [f"attachment/{file['id']}" for file in files_of(self.desk, line.row)] if line.kind == "message" else []
+        files = [f"attachment/{file['id']}" for file in files_of(self.desk, line.row)]
         return [*own, *sorted(files, key=lambda mark: said.index(mark) if mark in said else len(said))]
 
     def _alone(self, line: Line) -> bool:
-        """Whether nothing is said but by files."""
-        silent = line.kind == "message" and line.fate == "text" and not text_of(line.row)
-        return silent and not lost_of(self.desk, line.row)
+        """Whether nothing is said but by files: no text, no line of a lost file, no note that a part was redacted."""
+        silent = line.kind == "message" and line.fate == "text" and not self._has_text(line)
+        return silent and not facts(line.row).get("redacted")
+
+    def _has_text(self, line: Line) -> bool:
+        return bool(line.fate != "text" or text_of(line.row) or lost_of(self.desk, line.row))
 
     def _files(self, line: Line, by_mark: dict[str, list[Json]], session: Json) -> None:
         """The files of one message, each with one message of its own."""
         files = {f"attachment/{file['id']}": file for file in files_of(self.desk, line.row)}
+        private = line.kind == "note"
         there = [mark for mark in by_mark if mark in files]
-        for place, mark in enumerate(there):
+        speakers = [mark for mark in there if any("source_alone" in one["properties"] for one in by_mark[mark])]
+        speaker = next(iter(speakers or there), None) if self._alone(line) else None
+        for mark in there:
             file, parts = files[mark], by_mark[mark]
             self.found.equal(mark.replace("/", " "), "messages for the file", 1, len(parts))
             for part in parts:
-                alone = place == 0 and self._alone(line)
-                file_findings(self.found, file, self.fates.attachments[file["id"]], part, self.uploads)
+                alone = mark == speaker
+                file_findings(self.found, file, self.fates.attachments[file["id"]], part, self.uploads, private=private)
                 property_findings(self.found, file, line.mark, part, source=self.desk.source, alone=alone)
                 if alone:
                     self._custom(line, part)
@@ -143,7 +149,8 @@ class _Audit:
                 if part["type"] == "file":
                     self.found.one_of(mark.replace("/", " "), "from", line.sides, part["from"])
                     self._author(mark.replace("/", " "), line, part, session)
-                self._origin(mark.replace("/", " "), facts(line.row), part)
+                if not private:
+                    self._origin(mark.replace("/", " "), facts(line.row), part)
 
     def _place(self, record: str, line: Line, part: Json) -> None:
         """What any message of a line has in common."""
@@ -182,7 +189,8 @@ class _Audit:
         for note in beside:
             self.found.holds(record, "redaction note", "redact", note["content"].casefold())
         main = [one for one in parts if one["type"] == type_]
-        self.found.true(record, f"written as {type_}", bool(main), [one["type"] for one in parts])
+        written = bool(main) or not self._has_text(line)
+        self.found.true(record, f"written as {type_}", written, [one["type"] for one in parts])
         for part in main:
             self.found.one_of(record, "from", line.sides, part["from"])
             self._author(record, line, part, session)

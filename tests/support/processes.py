@@ -30,7 +30,9 @@ QUICK = {
 def desks(faults: str = "", **switches: str) -> Iterator[tuple[Sandbox, Sandbox]]:
     """The sample's organisation and an empty workspace that takes any file, both with the same faults."""
     common = ["--faults", faults] if faults else []
-    changed = [part for name, value in {"extensions": "*", **switches}.items() for part in ("--switch", f"{name}={value}")]
+    changed = [
+        part for name, value in {"extensions": "*", **switches}.items() for part in ("--switch", f"{name}={value}")
+    ]
     with ExitStack() as stack:
         source = stack.enter_context(serving("kustomer", "--dataset", str(SAMPLE), *common))
         target = stack.enter_context(serving("crisp", "--operators", str(SAMPLE), *common, *changed))

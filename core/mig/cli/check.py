@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -20,6 +20,7 @@ from mig.platforms import CanCheck, Finding, TargetSpec
 from mig.plugins import Registry
 from mig.settings import platform_settings
 
+Say = Callable[[str, Finding], None]
 _MARKS = {"ok": "ok  ", "warn": "look", "fail": "FAIL"}
 
 
@@ -31,13 +32,12 @@ def check(registry: Registry, /, write: bool, **options: Any) -> None:
     """Look both sides over before a run: credentials, permissions, limits, and what could mail a customer."""
     common = read_common(registry, **options)
     needs_pair(common.config)
-    found = asyncio.run(_look(common, write=write))
+    found = asyncio.run(_look(common, write=write, say=_quiet if common.as_json else _say))
     failed = [finding for _, finding in found if finding.state == "fail"]
     if common.as_json:
         lines = [{"side": side, **msgspec.to_builtins(finding)} for side, finding in found]
         say_object({"schema": 1, "ok": not failed, "findings": lines})
     else:
-        _show(found)
         click.echo(
             f"\n{len(failed)} of {len(found)} would stop a run or lose something: mend them and check again."
             if failed
@@ -46,8 +46,8 @@ def check(registry: Registry, /, write: bool, **options: Any) -> None:
     sys.exit(3 if failed else 0)
 
 
-async def _look(common: Common, *, write: bool) -> list[tuple[str, Finding]]:
-    """Every finding, with the platform it is of; a side that cannot be opened does not hide the other."""
+async def _look(common: Common, *, write: bool, say: Say) -> list[tuple[str, Finding]]:
+    """Every finding, with the platform it is of, said as it comes; a side that is closed does not hide the other."""
     from mig.budgets import Budgets
     from mig.platforms import Access
 
@@ -64,9 +64,10 @@ async def _look(common: Common, *, write: bool) -> list[tuple[str, Finding]]:
         settings: Any = platform_settings(spec.settings, name, given, os.environ, flags)
         async for finding in _side(spec.open(settings, access), write=write):
             found.append((name, finding))
-            if not common.as_json and not common.quiet:
-                click.echo(f"{name}: {finding.name}", err=True)
-    found += [(target.name, finding) for finding in _acknowledged(target, common)]
+            say(name, finding)
+    for finding in _acknowledged(target, common):
+        found.append((target.name, finding))
+        say(target.name, finding)
     return found
 
 
@@ -98,9 +99,12 @@ def _acknowledged(target: TargetSpec, common: Common) -> list[Finding]:
     ]
 
 
-def _show(found: list[tuple[str, Finding]]) -> None:
-    for side, finding in found:
-        click.echo(f"{_MARKS[finding.state]}  {side:9} {finding.name:32} {finding.text}")
-        if finding.hint and finding.state != "ok":
-            for line in finding.hint.splitlines():
-                click.echo(f"{'':48}{line}")
+def _say(side: str, finding: Finding) -> None:
+    click.echo(f"{_MARKS[finding.state]}  {side:9} {finding.name:38} {finding.text}")
+    if finding.hint and finding.state != "ok":
+        for line in finding.hint.splitlines():
+            click.echo(f"{'':54}{line}")
+
+
+def _quiet(side: str, finding: Finding) -> None:
+    """With --json everything stands in the object at the end."""

@@ -74,7 +74,8 @@ def show_plan(report: Report, source: str, target: str, letter: str) -> None:
     for verb, number in sorted(plan.writes.items()):
         click.echo(f"  {number:>8,} {verb}")
     for name, number in sorted(plan.cost.items()):
-        click.echo(f"  budget {name}: {number:,}, {span(plan.seconds.get(name, 0.0))}")
+        seconds = plan.seconds.get(name)
+        click.echo(f"  budget {name}: {number:,}, {'no limit is counted' if seconds is None else span(seconds)}")
     click.echo(
         f"  {report.requests['source']:,} to {source} were needed to plan; {plan.files:,} files are still to be read"
     )

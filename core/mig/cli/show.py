@@ -171,7 +171,8 @@ def summary(report: Report, source: str, target: str, title: str = "") -> None:
         click.echo(
             f"  {kind}: {report.sent.get(kind, 0)} writes for {units} = {report.sent.get(kind, 0) / units:.2f} each"
         )
-    click.echo(f"  {_next(report)}")
+    if not report.places:  # a canary has words of its own
+        click.echo(f"  {_next(report)}")
 
 
 def _attention(report: Report) -> None:

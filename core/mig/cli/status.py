@@ -12,6 +12,9 @@ from mig.cli.show import COLUMNS, progress_lines, say_object
 from mig.errors import Usage
 from mig.plugins import Registry
 
+CANARY = "~canary"
+"""Ends the organisation of a canary's migration (`mig.engine.canary.MARK`)."""
+
 
 @click.command()
 @common_options
@@ -70,9 +73,10 @@ def choose(rows: list[Any], source: str, target: str) -> Any:
     Raises:
         Usage: None fits, or several do.
     """
+    named = [row for row in rows if CANARY in source or not row.organisation.endswith(CANARY)]
     fitting = [
         row
-        for row in rows
+        for row in (named or rows)  # a canary is meant only by its whole name, or where there is nothing else
         if source in ("", row.source, f"{row.source}:{row.organisation}")
         and target in ("", row.target, f"{row.target}:{row.workspace}")
     ]

@@ -73,6 +73,7 @@ class Extractor:
         self._asked: dict[Ref, bool] = {}
         """What was asked for by id in this run, and whether it was there."""
         self._fetching = asyncio.Lock()
+        self._tasks: list[asyncio.Task[None]] = []
         self.unreadable: dict[Kind, str] = {}
         self.stopping = False
 
@@ -84,9 +85,16 @@ class Extractor:
         """
         parts = await self._source.partitions(scope)
         async with asyncio.TaskGroup() as group:
-            for part in parts:
-                group.create_task(self._partition(part, scope))
-        await self.close()
+            if not self.stopping:
+                self._tasks = [group.create_task(self._partition(part, scope)) for part in parts]
+        if not self.stopping:
+            await self.close()
+
+    def stop(self) -> None:
+        """Read no further, also where a budget would make us wait: what was not committed is read again."""
+        self.stopping = True
+        for task in self._tasks:
+            task.cancel()
 
     async def close(self) -> None:
         """Give records their units; ask the source for parents that are named and were not read."""

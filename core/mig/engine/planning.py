@@ -93,7 +93,8 @@ class Planner:
                 self._add(plan, key, foreseen, await self._rows(key))
                 done(key)
             after = page[-1]
-        plan.seconds = {name: self._seconds(name, count) for name, count in plan.cost.items()}
+        limited = {name: count for name, count in plan.cost.items() if name in self._budgets.levels}
+        plan.seconds = {name: self._seconds(name, count) for name, count in limited.items()}
         return plan
 
     async def _page(self, after: tuple[int, int, str] | None) -> list[tuple[int, int, str]]:
@@ -104,8 +105,11 @@ class Planner:
 
     async def _settled(self, plan: Plan) -> None:
         """What needs nothing more stands in the journal's own counts."""
-        for kind, word, count in await self._journal.read(lambda c: counts.settled(c, self._mig, narrow=self._narrow)):
+        rows = await self._journal.read(lambda c: counts.settled(c, self._mig, narrow=self._narrow))
+        for kind, word, why, count in rows:
             _count(plan, kind, word, count)
+            if why and word != "there":
+                plan.reasons[kind, word, why] += count
 
     def _add(self, plan: Plan, key: UnitKey, foreseen: Delivery, rows: Sequence[RecordRow]) -> None:
         for row in rows:
@@ -115,9 +119,7 @@ class Planner:
             if verdict.reason and word not in ("to_load", "to_update", "there"):
                 plan.reasons[row.ref.kind, word, counts.without_ids(verdict.reason)] += 1
             for loss in verdict.losses:
-                plan.losses[
-                    row.ref.kind, counts.without_ids(loss.field), loss.outcome, counts.without_ids(loss.why)
-                ] += 1
+                plan.losses[row.ref.kind, _without_id(loss.field), loss.outcome, counts.without_ids(loss.why)] += 1
         for step in foreseen.steps:
             plan.writes[step.op.verb] += 1
             plan.files += len(files_in(step.op.body))
@@ -129,9 +131,7 @@ class Planner:
                 plan.dear.append((key, count))
 
     def _seconds(self, name: str, count: int) -> float:
-        level = self._budgets.levels.get(name)
-        if level is None:
-            return 0.0
+        level = self._budgets.levels[name]
         turns = count / level.ours
         return (math.ceil(turns) - 1 if level.bucket.daily else turns) * level.bucket.per_s
 
@@ -152,3 +152,8 @@ def _count(plan: Plan, kind: str, word: str, count: int) -> None:
     row = plan.kinds.setdefault(kind, Counter())
     row["in_scope"] += count
     row[word] += count
+
+
+def _without_id(name: str) -> str:
+    """A field whose name holds an id is one field."""
+    return ".".join("*" if len(part) > 8 and any(c.isdigit() for c in part) else part for part in name.split("."))

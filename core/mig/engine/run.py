@@ -17,7 +17,7 @@ from msgspec import Struct, field
 
 from mig.budgets import Budgets
 from mig.clock import Clock
-from mig.engine.canary import CanarySource, narrowed
+from mig.engine.canary import MARK, CanarySource, narrowed
 from mig.engine.decide import Decider
 from mig.engine.deliver import Deliverer
 from mig.engine.extract import Extractor
@@ -121,6 +121,8 @@ async def go(run: Run) -> Report:
     Raises:
         Refused, Usage: Before anything was recorded.
     """
+    if not run.plan_only:
+        check_acknowledged(run.target_spec, run.acknowledged)
     began = run.clock.monotonic()
     budgets = Budgets(run.clock, run.shares, await run.journal.read(delivery.load_budgets))
     if run.on_open is not None:
@@ -280,7 +282,6 @@ class _Engine:
             self._run.progress.began = self._run.clock.monotonic()
             self._run.progress.before = {name: level.used for name, level in self._budgets.levels.items()}
         if phase == 0:
-            check_acknowledged(self._run.target_spec, self._run.acknowledged)
             await self._target.prepare()
         queue: asyncio.Queue[UnitKey | None] = asyncio.Queue(self._run.engine.lanes * 2)
         async with asyncio.TaskGroup() as group:
@@ -325,7 +326,7 @@ class _Engine:
 
     async def _watch(self) -> None:
         await self._run.stop.wait()
-        self._extractor.stopping = True
+        self._extractor.stop()
         self._deliverer.stop()
 
     def _read(self, resource: str, rows: int) -> None:
@@ -361,7 +362,7 @@ class _Engine:
             places=await journal.read(lambda c: counts.places(c, mig)) if self._run.canary else [],
             error=error,
             new_migration=is_new,
-            others=len(await journal.read(counts.migrations)) - 1,
+            others=sum(not row.organisation.endswith(MARK) for row in await journal.read(counts.migrations)) - 1,
         )
 
 

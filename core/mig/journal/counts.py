@@ -141,8 +141,8 @@ def dirty_units(connection: Connection, mig: int, *, narrow: bool = False) -> di
     return {row[0]: int(row[1]) for row in rows}
 
 
-def settled(connection: Connection, mig: int, *, narrow: bool = False) -> list[tuple[str, str, int]]:
-    """Records of units that wait for nothing: kind, what a plan calls them, count."""
+def settled(connection: Connection, mig: int, *, narrow: bool = False) -> list[tuple[str, str, str, int]]:
+    """Records of units that wait for nothing: kind, what a plan calls them, why (ids cut out), count."""
     word = case(
         (record.c.state == "failed", "failed"),
         (record.c.fate == "skip", "to_skip"),
@@ -152,17 +152,17 @@ def settled(connection: Connection, mig: int, *, narrow: bool = False) -> list[t
     )
     waiting = select(unit.c.key).where(unit.c.migration == mig, unit.c.dirty.is_(True))
     rows = connection.execute(
-        select(record.c.kind.label("kind"), word.label("word"), func.count())
+        select(record.c.kind.label("kind"), word.label("word"), record.c.reason, func.count())
         .where(
             record.c.migration == mig,
             record.c.state != "gone",
             or_(record.c.unit.is_(None), record.c.unit.not_in(waiting), record.c.body == b""),
             *_selected(mig, narrow),
         )
-        .group_by("kind", "word")
+        .group_by("kind", "word", record.c.reason)
         .order_by("kind")
     )
-    return [(row[0], row[1], int(row[2])) for row in rows]
+    return [(row[0], row[1], without_ids(row[2]), int(row[3])) for row in rows]
 
 
 def _selected(mig: int, narrow: bool) -> list[Any]:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from mig.model import Kind, Record, Ref
 from mig.platforms import (
     Call,
     Effect,
+    File,
     FromReceipt,
     Keep,
     Lookup,
     Receipt,
     Rendered,
+    Spooled,
     Target,
     Unit,
 )
@@ -48,6 +52,7 @@ async def check_unit(
     normals: Normals,
     *,
     answers: Mapping[Ref, Mapping[str, Receipt]] | None = None,
+    files: Mapping[Ref, Path] | None = None,
 ) -> dict[str, Receipt]:
     """Deliver a unit that is not there yet, and check every law on it.
 
@@ -57,6 +62,7 @@ async def check_unit(
         look: What render may ask.
         normals: The functions that `normal:<name>` in its keeps names.
         answers: Receipts of units delivered before, by any record in them.
+        files: The bytes of attachments; one without is said to be gone at the source.
 
     Returns:
         The receipts of its operations.
@@ -68,7 +74,8 @@ async def check_unit(
     _check_rendering(rendered, target.render(unit, look), unit)
     receipts: dict[str, Receipt] = {}
     for operation in rendered.operations:
-        call = Call(unit.key, operation, _filled(operation.body, receipts, answers or {}))
+        body = _filled(operation.body, receipts, answers or {})
+        call = Call(unit.key, operation, body, {ref: _spooled(ref, files or {}) for ref in _files_in(body)})
         await _check_delivery(target, call, receipts)
     await _check_reading(target, unit, rendered, receipts, normals)
     return receipts
@@ -141,6 +148,20 @@ def _check_fields(record: Record, found: Record, keeps: Mapping[tuple[Kind, str]
 
 def _same(value: object) -> object:
     return value
+
+
+def _spooled(ref: Ref, files: Mapping[Ref, Path]) -> Spooled:
+    path = files.get(ref)
+    if path is None:
+        return Spooled(None, why="its bytes are gone at the source")
+    return Spooled(path, path.stat().st_size, hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+def _files_in(value: object) -> list[Ref]:
+    if isinstance(value, File):
+        return [value.ref]
+    items = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    return [ref for item in items for ref in _files_in(item)]
 
 
 def _filled(

@@ -90,7 +90,8 @@ class Uploads:
                 address, public = _addresses(signed)
                 status = await self._outside.put(address, path, {"Content-Type": mime})
             except Rejected as error:  # of the request for an address: the kind of file
-                return _declined(f"this workspace does not take such a file ({error.field or 'refused'})")
+                said = error.field or "refused"
+                return _declined(f"Crisp takes no such file ({said}): its extension may not be on the plan's list")
             except Lost as error:
                 raise Rejected(
                     f"the upload address: {error.message}", "Report it; the next run tries again."

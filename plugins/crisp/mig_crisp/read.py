@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from mig import (
+    ATTACHMENT,
     CONTACT,
     CONVERSATION,
+    MESSAGE,
+    NOTE,
     TAG,
     Address,
+    Attachment,
     Contact,
     Conversation,
-    Kind,
     Message,
     Note,
     Present,
@@ -31,6 +35,7 @@ from mig_crisp.text import joined
 
 _STATUS = {state: status for status, state in STATES.items()}
 _URN = "urn:mig:"
+_LINK = re.compile(r"\[(?P<name>[^\]]*)\]\(\S+\)")
 
 
 class Reader:
@@ -133,16 +138,33 @@ def conversation_of(conversation: Mapping[str, Any], segment: str) -> Conversati
 
 
 def messages_of(rows: Sequence[Mapping[str, Any]], conversation: Ref) -> list[Record]:
-    """Messages and notes put together from their parts, in the order they stand."""
-    parts: dict[str, list[Mapping[str, Any]]] = {}
+    """Messages and notes put together from their parts, and files, in the order they stand."""
+    parts: dict[Ref, list[Mapping[str, Any]]] = {}
     for row in rows:
-        source = str((row.get("properties") or {}).get("source_id") or "")
-        if source.startswith(("message/", "note/")):
-            parts.setdefault(source, []).append(row)
-    return [_record(Ref.parse(source), rows, conversation) for source, rows in parts.items()]
+        properties = row.get("properties") or {}
+        ref = Ref.parse(source) if "/" in (source := str(properties.get("source_id") or "")) else None
+        if ref is None or ref.kind not in (MESSAGE, NOTE, ATTACHMENT):
+            continue
+        parent = Ref.parse(str(properties["source_parent"])) if ref.kind == ATTACHMENT else None
+        if parent is not None and properties.get("source_alone"):
+            parts.setdefault(parent, []).append({**row, "content": ""})
+        parts.setdefault(ref, []).append(row)
+    return [_record(ref, rows, conversation) for ref, rows in parts.items()]
+
+
+def _file(ref: Ref, row: Mapping[str, Any]) -> Attachment:
+    """A file message, or a link to one in a note."""
+    content = row["content"]
+    parent = Ref.parse(str((row.get("properties") or {})["source_parent"]))
+    if isinstance(content, Mapping):
+        return Attachment(ref=ref, parent=parent, name=str(content["name"]), mime=str(content["type"]))
+    found = _LINK.fullmatch(str(content))
+    return Attachment(ref=ref, parent=parent, name=found["name"] if found else "")
 
 
 def _record(ref: Ref, rows: list[Mapping[str, Any]], conversation: Ref) -> Record:
+    if ref.kind == ATTACHMENT:
+        return _file(ref, rows[0])
     said = [row for row in rows if (row.get("properties") or {}).get("source_part") != 0]
     first = said[0] if said else rows[0]
     properties = first.get("properties") or {}
@@ -152,7 +174,7 @@ def _record(ref: Ref, rows: list[Mapping[str, Any]], conversation: Ref) -> Recor
         lines = text.split("\n")
         text = "\n".join(lines[:-files])
     when = from_epoch_ms(int(first["timestamp"]))
-    if ref.kind == Kind("note"):
+    if ref.kind == NOTE:
         return Note(ref=ref, conversation=conversation, written_at=when, text=text)
     return Message(
         ref=ref,

@@ -36,6 +36,7 @@ from mig_crisp.marks import fingerprint, marker
 from mig_crisp.office import Office
 from mig_crisp.render_files import REQUEST, held, never, upload, with_inline
 from mig_crisp.render_person import note_line, on_notepad
+from mig_crisp.render_transcript import is_transcript, transcript
 from mig_crisp.settings import CrispSettings
 from mig_crisp.text import clean, escape, parts, slug
 
@@ -96,6 +97,8 @@ class ThreadRenderer:
         """What stands in the thread, in order, and what goes to the contact's notepad."""
         rows: list[Operation] = []
         notepad: list[Operation] = []
+        if self._office.has_notes and is_transcript(conversation, self._unit.records, self._settings):
+            return self._transcript(conversation), []
         for record in self._unit.records:
             if isinstance(record, Message):
                 rows += self._message(record)
@@ -111,6 +114,29 @@ class ThreadRenderer:
                 if not on_profile or self._settings.notes == "both":
                     rows += self._note(record)
         return self._spread(rows), notepad
+
+    def _transcript(self, conversation: Conversation) -> list[Operation]:
+        """The whole thread as one note from the customer's side, so that it shows; then its files."""
+        said = [record for record in self._unit.records if isinstance(record, Message | Note)]
+        text = self._said(transcript(conversation, said, self._look))
+        files = [file for record in said for file in self._files.get(record.ref, [])]
+        if not text and not files:
+            return []
+        refs = tuple(record.ref for record in said)
+        last = max((_moment(record) for record in said), default=None)
+        pieces = parts(text or "[This thread holds files only.]", self._settings.max_transcript)
+        rows: list[Operation] = []
+        for part, piece in enumerate(pieces, 1):
+            body = self._body(conversation.ref, part, last, "chat", piece, {"type": "note", "from": "user"}, {})
+            rows.append(msgspec.structs.replace(self._say(conversation.ref, part, body), carries=refs))
+        self._losses.append((conversation.ref, Loss("messages", "moved", "one note holds the whole thread")))
+        for record in said:
+            beside = self._files.get(record.ref, [])
+            quiet: dict[str, Any] = {"type": "text", "from": "operator", "stealth": True}
+            fields = {"type": "note", "from": "operator"} if isinstance(record, Note) else quiet
+            parent = _Parent(record.ref, last, "chat", fields, None)
+            rows += [*self._uploads(beside), *self._file_rows(parent, beside)]
+        return rows
 
     def _message(self, message: Message) -> list[Operation]:
         files = self._files.get(message.ref, [])
@@ -493,6 +519,12 @@ def _at(row: Operation, ms: int) -> Operation:
     message = row.body["message"]
     assert isinstance(message, dict)
     return msgspec.structs.replace(row, body={**row.body, "message": {**message, "timestamp": ms}})
+
+
+def _moment(record: Message | Note) -> datetime:
+    found = record.sent_at if isinstance(record, Message) else record.written_at
+    assert found is not None, "the mapping archives what has no time"
+    return found
 
 
 def _iso(when: datetime | None) -> str:

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal
 
+from msgspec import Struct, field
+
 from mig.settings import Secret, Settings
+
+
+class HistoryRule(Struct, frozen=True, kw_only=True):
+    """One `[[target.history]]`: how old threads are told; the first that fits a thread decides."""
+
+    how: Literal["messages", "transcript"] = "transcript"
+    """Every message, or one private note with the whole thread."""
+    closed_before: datetime | None = None
+    """Only closed threads whose last message is older (2023-01-01T00:00:00Z); none: any age."""
+    channels: list[str] = field(default_factory=list)
+    """Only threads on one of these channels, by the source's names; empty: all."""
 
 
 class CrispSettings(Settings, frozen=True, kw_only=True):
@@ -45,6 +59,10 @@ class CrispSettings(Settings, frozen=True, kw_only=True):
     """A profile needs an e-mail: archive the contact, or make up an address nobody can write to."""
     outbound_only: Literal["note_from_user", "as_is"] = "note_from_user"
     """A conversation without a customer's message is invisible: open it with a note, or leave it so."""
+    history: list[HistoryRule] = field(default_factory=list)
+    """How old, closed threads are told: rules, one `[[target.history]]` each; without any, message by message."""
+    max_transcript: int = 10_000
+    """Characters of a note that holds a whole thread; a longer one is sent in numbered parts."""
     max_text: int = 2_000
     """Characters (UTF-16 units) of a message; longer text is sent in numbered parts."""
     max_value: int = 1_000

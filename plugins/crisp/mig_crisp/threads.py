@@ -103,8 +103,8 @@ class Threads:
         if self._last_opening in shown or len(shown) >= 50:
             return []
         return [
-            f"{self._openings} conversations without a customer's message may not show in the inbox; "
-            "they can be found by their segment."
+            f"conversations without a customer's message, which may not show in the inbox: {self._openings}; "
+            "their segment finds them"
         ]
 
     async def _say(self, session: str, message: dict[str, Any]) -> Receipt:

@@ -15,7 +15,7 @@ from mig_kustomer.client import Client, Unserved
 from mig_kustomer.reading import as_time
 from mig_kustomer.settings import KustomerSettings
 from mig_kustomer.state import State
-from mig_kustomer.walk import NEVER, START, Course, Row, Unsorted, Walk, iso, now
+from mig_kustomer.walk import NEVER, START, Course, Row, Unsorted, Walk, iso
 
 log = structlog.get_logger()
 
@@ -68,7 +68,7 @@ class Archive:
         line = as_time(state.line) or NEVER
         if state.look or line >= NEVER:
             return line
-        passed = now(self._client) - (as_time(state.seen) or now(self._client))
+        passed = self._client.clock.now() - (as_time(state.seen) or self._client.clock.now())
         return line + max(passed, timedelta()) + timedelta(seconds=self._settings.overlap_s)
 
     async def walk(self, state: State, *fixed: Mapping[str, Any]) -> AsyncIterator[Found]:

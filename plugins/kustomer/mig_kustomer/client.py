@@ -9,7 +9,7 @@ from typing import Any, NoReturn, Self, TypeVar
 
 import structlog
 
-from mig import Access, Bucket, Paused, Refused, Unclear, Unreadable
+from mig import Access, Bucket, Clock, Paused, Refused, Unclear, Unreadable
 from mig.http import Answer, Http, Unreachable, retry_after
 from mig_kustomer.settings import KustomerSettings
 from mig_kustomer.wire import Leaf, split
@@ -57,6 +57,11 @@ class Client:
         self._planned = {ALL: settings.requests_per_minute, SEARCH: settings.searches_per_minute}
         self._known = dict(self._planned)
         access.budgets.declare([Bucket(name, amount, _MINUTE, _SHARE) for name, amount in self._planned.items()])
+
+    @property
+    def clock(self) -> Clock:
+        """The run's own: only how much time passed counts, for the server's may differ."""
+        return self._access.clock
 
     async def __aenter__(self) -> Self:
         await self._http.__aenter__()

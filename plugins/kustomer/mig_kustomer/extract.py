@@ -18,7 +18,7 @@ from mig_kustomer.plan import prefers_search
 from mig_kustomer.reading import as_time
 from mig_kustomer.settings import KustomerSettings
 from mig_kustomer.state import State
-from mig_kustomer.walk import NEVER, START, Course, Newest, Row, Walk, iso, newest, now
+from mig_kustomer.walk import NEVER, START, Course, Newest, Row, Walk, iso, newest
 from mig_kustomer.wire import Leaf
 
 log = structlog.get_logger()
@@ -180,7 +180,7 @@ class Extraction:
 
     def _lined(self, walk: Walk) -> State:
         """What the first page of search tells: where the two-year line is, and how many messages have files."""
-        state = self._state.but(line=iso(walk.first or NEVER), seen=iso(now(self._client)))
+        state = self._state.but(line=iso(walk.first or NEVER), seen=iso(self._client.clock.now()))
         if state.shown and isinstance(walk.total, int) and isinstance(self._counted, int):
             state = state.but(shown=self._counted / max(walk.total, self._counted, 1))
         return state

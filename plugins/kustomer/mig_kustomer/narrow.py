@@ -28,6 +28,8 @@ log = structlog.get_logger()
 
 _EACH = 5
 """Requests a conversation costs when it is read by itself: messages, notes, and its share of people and companies."""
+_FEW = 25
+"""So few conversations are always read by themselves."""
 _COUNTED = ("customers", "conversations", "messages", "notes", "companies")
 _CREATED, _UPDATED = "conversation_created_at", "conversation_updated_at"
 
@@ -56,12 +58,13 @@ class Narrow:
 
     async def pays(self) -> bool:
         """Whether reading one by one costs less than reading everything; False also where search is refused."""
+        limit = int(self.scope.filters["limit"][0]) if "limit" in self.scope.filters else None
+        if "customer" in self.scope.filters or (limit is not None and limit <= _FEW):
+            return True
         try:
             whole = sum([await self._whole(name) for name in _COUNTED])
-            if "customer" in self.scope.filters:
-                return True
-            if "limit" in self.scope.filters:
-                return int(self.scope.filters["limit"][0]) * _EACH < whole
+            if limit is not None:
+                return limit * _EACH < whole
             await self._names()
             found = await self._total(self._criteria(), archive=False) + await self._total(self._dates(), archive=True)
             if self._agents is not None:

@@ -18,7 +18,7 @@ from mig_kustomer.notes import OldNotes
 from mig_kustomer.reading import as_time
 from mig_kustomer.settings import KustomerSettings
 from mig_kustomer.state import State
-from mig_kustomer.walk import NEVER, START, Course, Walk, iso, now
+from mig_kustomer.walk import NEVER, START, Course, Walk, iso
 
 log = structlog.get_logger()
 
@@ -226,13 +226,13 @@ class Past:
         state, overlap = self.state, timedelta(seconds=self._settings.overlap_s)
         line = as_time(state.line) or NEVER
         if state.look:
-            waited = now(self._client) - (as_time(state.seen) or START) >= overlap
+            waited = self._client.clock.now() - (as_time(state.seen) or START) >= overlap
             return state.but(old="" if waited else self._start, stage="")
         if line >= NEVER or state.old_by:
             return state.but(old="")
         below, last = self._archive.below(state), self._archive.last
         old = iso((last if last > START else line) - overlap)
-        return state.but(old=old, stage="", look=True, line=iso(below + overlap), seen=iso(now(self._client)))
+        return state.but(old=old, stage="", look=True, line=iso(below + overlap), seen=iso(self._client.clock.now()))
 
 
 def _context(name: str) -> Context:

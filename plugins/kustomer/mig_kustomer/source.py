@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
+
+import msgspec
 
 from mig import (
     AGENT,
@@ -21,6 +23,7 @@ from mig import (
     TAG,
     TEAM,
     Access,
+    Attachment,
     Finding,
     Kind,
     Page,
@@ -108,7 +111,17 @@ class KustomerSource:
         return self._narrowed
 
     def parse(self, raw: Raw) -> Parsed:
-        return parse(raw)
+        parsed = parse(raw)
+        if raw.resource != "attachments":
+            return parsed
+        return msgspec.structs.replace(parsed, records=[self._with_host(record) for record in parsed.records])
+
+    def _with_host(self, record: Record) -> Record:
+        """A file's path as an address."""
+        if isinstance(record, Attachment) and record.url.startswith("/"):
+            parts = urlsplit(self._settings.url)
+            return msgspec.structs.replace(record, url=f"{parts.scheme}://{parts.netloc}{record.url}")
+        return record
 
     def open_file(self, record: Record) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
         return self._downloads.open(record)

@@ -195,9 +195,21 @@ def attachment(row: Reading, parent: object = None) -> list[Record]:
             mime=at.text("contentType"),
             size=at.whole("contentLength"),
             redacted=at.flag("redacted"),
+            url=_lasting(row),
             extra=row.extra(),
         )
     ]
+
+
+def _lasting(row: Reading) -> str:
+    """A file's address that does not expire: a foreign one as it is, else the path that redirects to a fresh one.
+
+    That path is seen in bodies of messages only (docs/api/kustomer.md, section 7.4, inferred).
+    """
+    related, own = str(row.links.peek("related") or ""), str(row.links.peek("self") or "")
+    if related.startswith("https://") and "x-amz-" not in related.lower():
+        return related
+    return f"{own}?redirect=true" if own.startswith("/") else ""
 
 
 def _snoozed_until(at: Reader) -> datetime | None:

@@ -109,11 +109,6 @@ def iso(when: datetime) -> str:
     return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{when.microsecond // 1000:03d}Z"
 
 
-def now(client: Client) -> datetime:
-    """The run's own time: only how much of it passed counts, for the server's clock may differ."""
-    return client._access.clock.now()
-
-
 async def newest(client: Client, settings: KustomerSettings, context: Context, key: Key) -> Newest:
     """The server's own time of the last change: the mark a later delta starts from.
 
