@@ -216,13 +216,22 @@ def test_shares_and_hours_are_read_again_while_a_run_lasts(source: Sandbox, tmp_
             stdout=subprocess.PIPE,
             text=True,
         )
-        time.sleep(2.5)
+        _until(tmp_path / "log", "workspace.opened")
         assert process.poll() is None
         other = (time.localtime().tm_hour + 12) % 24
         user.environment.pop("KUSTOMER_REQUESTS_PER_MINUTE")
         user.write(f'hours = "{other:02d}-{(other + 1) % 24:02d}"\n[shares]\n"kustomer.all" = 1.0\n\n{ACKNOWLEDGED}')
-        time.sleep(2.5)
-        assert "settings.changed" in (tmp_path / "log").read_text()
+        _until(tmp_path / "log", "settings.changed")
         process.send_signal(signal.SIGTERM)
         out, _ = process.communicate(timeout=60)
         assert json.loads(out)["status"] == "interrupted"
+
+
+def _until(log: Path, event: str) -> None:
+    """Wait until an event stands in a log."""
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        if log.exists() and event in log.read_text():
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"{event} never came")

@@ -108,7 +108,7 @@ def addresses(value: object) -> object:
 
 def channel(value: object) -> object:
     """A channel as an origin tells it."""
-    from mig_crisp.render_thread import origin_of
+    from mig_crisp.saying import origin_of
 
     return origin_of(str(value)) if not str(value).startswith("urn:") else value
 

@@ -28,20 +28,18 @@ from mig import (
     Rendered,
     Team,
     Unit,
-    epoch_ms,
 )
 from mig_crisp.data import Value
 from mig_crisp.mapping import is_email
-from mig_crisp.marks import fingerprint, marker
 from mig_crisp.office import Office
 from mig_crisp.render_files import REQUEST, held, never, upload, with_inline
 from mig_crisp.render_person import note_line, on_notepad
 from mig_crisp.render_transcript import is_transcript, transcript
+from mig_crisp.saying import SESSION, Saying, is_from_user, origin_of, print_of, time_of
 from mig_crisp.settings import CrispSettings
-from mig_crisp.text import clean, escape, parts, slug
+from mig_crisp.text import clean, parts
 
 STATES = {"open": "unresolved", "snoozed": "pending", "done": "resolved"}
-SESSION = FromReceipt("birth")
 REDACTED = "[This message was redacted at the source.]"
 REDACTED_PART = "[A part of this message was redacted at the source.]"
 OPENING = "[This conversation began with a message from the team.]"
@@ -65,7 +63,7 @@ class ThreadRenderer:
         self._files: dict[Ref, list[Attachment]] = {}
         self._declined: list[Declined] = []
         self._losses: list[tuple[Ref, Loss]] = []
-        self._prints: set[int] = set()
+        self._saying = Saying(unit.origin, settings)
         self._contact: Ref | None = None
 
     def render(self) -> Rendered:
@@ -88,7 +86,7 @@ class ThreadRenderer:
         head = [self._birth(conversation, person), self._meta(conversation, person)]
         if self._is_hidden(rows) and self._settings.outbound_only == "note_from_user" and self._office.has_notes:
             head.append(self._opening(conversation, next(row for row in rows if "message" in row.body)))
-        tail = self._tail(conversation, [_print(row) for row in (*head, *rows) if _is_from_user(row)])
+        tail = self._tail(conversation, [print_of(row) for row in (*head, *rows) if is_from_user(row)])
         return Rendered([*head, *rows, *notepad, *tail], self._declined, self._losses)
 
     # ---- messages and notes --------------------------------------------------------------------------------------
@@ -113,12 +111,12 @@ class ThreadRenderer:
                         )
                 if not on_profile or self._settings.notes == "both":
                     rows += self._note(record)
-        return self._spread(rows), notepad
+        return self._saying.spread(rows), notepad
 
     def _transcript(self, conversation: Conversation) -> list[Operation]:
         """The whole thread as one note from the customer's side, so that it shows; then its files."""
         said = [record for record in self._unit.records if isinstance(record, Message | Note)]
-        text = self._said(transcript(conversation, said, self._look))
+        text = self._saying.words(transcript(conversation, said, self._look))
         files = [file for record in said for file in self._files.get(record.ref, [])]
         if not text and not files:
             return []
@@ -127,8 +125,8 @@ class ThreadRenderer:
         pieces = parts(text or "[This thread holds files only.]", self._settings.max_transcript)
         rows: list[Operation] = []
         for part, piece in enumerate(pieces, 1):
-            body = self._body(conversation.ref, part, last, "chat", piece, {"type": "note", "from": "user"}, {})
-            rows.append(msgspec.structs.replace(self._say(conversation.ref, part, body), carries=refs))
+            body = self._saying.body(conversation.ref, part, last, "chat", piece, {"type": "note", "from": "user"}, {})
+            rows.append(msgspec.structs.replace(self._saying.say(conversation.ref, part, body), carries=refs))
         self._losses.append((conversation.ref, Loss("messages", "moved", "one note holds the whole thread")))
         for record in said:
             beside = self._files.get(record.ref, [])
@@ -141,7 +139,7 @@ class ThreadRenderer:
     def _message(self, message: Message) -> list[Operation]:
         files = self._files.get(message.ref, [])
         lines = self._missing(message.ref, message.attachments)
-        text = "\n".join(filter(None, (self._said(message.text), *lines)))
+        text = "\n".join(filter(None, (self._saying.words(message.text), *lines)))
         if not text and not message.redacted and not files:
             self._declined.append(Declined(message.ref, Fate.SKIP, "it has neither text nor file"))
             return []
@@ -163,7 +161,7 @@ class ThreadRenderer:
         rows = self._uploads(files)
         if text:
             spoken = {**fields, **self._original(message, files)}
-            rows += self._said_as(message.ref, message.sent_at, message.channel, text, spoken, properties)
+            rows += self._saying.said_as(message.ref, message.sent_at, message.channel, text, spoken, properties)
         if message.redacted:
             rows.append(self._redacted(message, properties))
         parent = _Parent(message.ref, message.sent_at, message.channel, fields, properties if alone else None)
@@ -188,8 +186,8 @@ class ThreadRenderer:
             fields["user"] = user
         properties = {**properties, "source_side": message.side}  # the note itself is always from the team
         text = REDACTED_PART if message.text else REDACTED
-        body = self._body(message.ref, 0, message.sent_at, message.channel, text, fields, properties)
-        return self._say(message.ref, 0, body)
+        body = self._saying.body(message.ref, 0, message.sent_at, message.channel, text, fields, properties)
+        return self._saying.say(message.ref, 0, body)
 
     def _note(self, note: Note) -> list[Operation]:
         if not self._office.has_notes:
@@ -197,7 +195,7 @@ class ThreadRenderer:
             return []
         files = self._files.get(note.ref, [])
         lines = self._missing(note.ref, note.attachments)
-        text = "\n".join(filter(None, (self._said(note.text), *lines)))
+        text = "\n".join(filter(None, (self._saying.words(note.text), *lines)))
         fields: dict[str, Any] = {"type": "note", "from": "operator"}
         user = self._office.author(note.author, self._look)
         if user:
@@ -205,7 +203,7 @@ class ThreadRenderer:
         properties: dict[str, Value] = {"source_files": len(lines)} if lines else {}
         rows = self._uploads(files)
         if text:
-            rows += self._said_as(note.ref, note.written_at, "chat", text, fields, properties)
+            rows += self._saying.said_as(note.ref, note.written_at, "chat", text, fields, properties)
         parent = _Parent(note.ref, note.written_at, "chat", fields, None if text else properties)
         return [*rows, *self._file_rows(parent, files)]
 
@@ -221,11 +219,11 @@ class ThreadRenderer:
             properties["source_parent"] = str(parent.ref)
             is_note = parent.fields["type"] == "note"  # a private note's file is for the team only
             fields = {**parent.fields, "type": "note" if is_note else "file"}
-            message = self._body(file.ref, 1, parent.when, parent.channel, "", fields, properties)
+            message = self._saying.body(file.ref, 1, parent.when, parent.channel, "", fields, properties)
             instead: dict[str, Any] = {"type": "note", "from": "operator"}
             if not self._office.has_notes:
                 instead = {"type": "text", "from": "operator", "stealth": True}
-            row = self._say(file.ref, 1, message)
+            row = self._saying.say(file.ref, 1, message)
             body = {**row.body, "instead": instead, "file": held(file, self._settings)}
             carries = (file.ref, parent.ref) if speaks else (file.ref,)
             rows.append(msgspec.structs.replace(row, verb="conversation.file", body=body, carries=carries))
@@ -241,64 +239,6 @@ class ThreadRenderer:
             carries=(note.ref,),
             cost=(("crisp.requests", 2),),
         )
-
-    def _said_as(
-        self,
-        ref: Ref,
-        when: datetime | None,
-        channel: str,
-        text: str,
-        fields: dict[str, Any],
-        properties: dict[str, Value],
-    ) -> list[Operation]:
-        """A text in as many parts as it needs, each with the record's own time."""
-        pieces = parts(text, self._settings.max_text)
-        if len(pieces) > 1:
-            properties = {**properties, "source_parts": len(pieces)}
-        rows = []
-        for part, piece in enumerate(pieces, 1):
-            only_first = {} if part == 1 else {"original": None}
-            body = self._body(ref, part, when, channel, piece, {**fields, **only_first}, properties)
-            rows.append(self._say(ref, part, body))
-        return rows
-
-    def _body(
-        self,
-        ref: Ref,
-        part: int,
-        when: datetime | None,
-        channel: str,
-        content: str,
-        fields: dict[str, Any],
-        properties: dict[str, Value],
-    ) -> dict[str, Any]:
-        return {
-            **{key: value for key, value in fields.items() if value is not None},
-            "origin": origin_of(channel),
-            "content": content,
-            "timestamp": epoch_ms(when) if when is not None else 0,
-            "properties": {**properties, "source": self._unit.origin, "source_id": str(ref), "source_part": part},
-        }
-
-    def _say(self, ref: Ref, part: int, message: dict[str, Any]) -> Operation:
-        mark = marker(self._unit.origin, ref, part)
-        if fingerprint(mark) in self._prints:
-            mark += "/2"
-        self._prints.add(fingerprint(mark))
-        return Operation(
-            name=f"{ref}/part/{part}",
-            verb="conversation.message",
-            effect=Effect.CREATE,
-            body={"session": SESSION, "message": {**message, "fingerprint": fingerprint(mark)}},
-            carries=(ref,),
-            marker=mark,
-            cost=REQUEST,
-        )
-
-    def _said(self, text: str) -> str:
-        if not text.strip():
-            return ""
-        return escape(text) if self._settings.escape_markdown else text
 
     def _missing(self, parent: Ref, named: Sequence[Ref]) -> list[str]:
         """A line for every file that the source names and does not have."""
@@ -317,20 +257,6 @@ class ThreadRenderer:
         contact = self._look(message.contact)
         name = clean(contact.name).strip() if isinstance(contact, Contact) else ""
         return {"type": "website", "nickname": name} if name else None
-
-    def _spread(self, rows: list[Operation]) -> list[Operation]:
-        """With `spread_ties`: a millisecond more for each that would tie, where that overtakes nothing."""
-        if not self._settings.spread_ties:
-            return rows
-        said = [row for row in rows if "message" in row.body]
-        spread, last = [row for row in rows if "message" not in row.body], -1
-        times = [_time(row) for row in said]
-        for index, row in enumerate(said):
-            following = next((time for time in times[index + 1 :] if time > times[index]), None)
-            wanted = max(times[index], last + 1)
-            last = wanted if following is None or wanted < following else max(times[index], last)
-            spread.append(_at(row, last))
-        return spread
 
     # ---- the thread around them ----------------------------------------------------------------------------------
 
@@ -420,8 +346,8 @@ class ThreadRenderer:
 
     def _opening(self, conversation: Conversation, first: Operation) -> Operation:
         """A conversation nobody wrote to us in stays invisible without a message from the user's side."""
-        body = self._body(conversation.ref, 0, None, "chat", OPENING, {"type": "note", "from": "user"}, {})
-        return self._say(conversation.ref, 0, {**body, "timestamp": _time(first)})
+        body = self._saying.body(conversation.ref, 0, None, "chat", OPENING, {"type": "note", "from": "user"}, {})
+        return self._saying.say(conversation.ref, 0, {**body, "timestamp": time_of(first)})
 
     def _tail(self, conversation: Conversation, from_user: list[int]) -> list[Operation]:
         """After the messages: an operator is mailed about unread ones after 3 minutes; the state is undone by them."""
@@ -468,18 +394,11 @@ class ThreadRenderer:
         )
 
     def _is_hidden(self, rows: Sequence[Operation]) -> bool:
-        return not any(_is_from_user(row) for row in rows)
+        return not any(is_from_user(row) for row in rows)
 
     def _nothing(self, conversation: Conversation, notepad: list[Operation]) -> Rendered:
         why = "its notes are on its contact's notepad" if notepad else "there is nothing in it to write"
         return Rendered(notepad, [*self._declined, Declined(conversation.ref, Fate.ARCHIVE, why)], self._losses)
-
-
-def origin_of(channel: str) -> str:
-    """A channel as the origin of a message: Crisp's own two, else a URN that names it."""
-    if channel in ("chat", "email"):
-        return channel
-    return f"urn:mig:{slug(channel) or 'unknown'}:0"
 
 
 def _has_profile(person: Contact | None) -> bool:
@@ -496,29 +415,6 @@ class _Parent(msgspec.Struct, frozen=True):
     """Its type and author."""
     properties: dict[str, Value] | None
     """Its own, where it has no text and its first file speaks for it."""
-
-
-def _is_from_user(row: Operation) -> bool:
-    message = row.body.get("message")
-    return isinstance(message, dict) and message["from"] == "user"
-
-
-def _print(row: Operation) -> int:
-    message = row.body["message"]
-    assert isinstance(message, dict)
-    return int(message["fingerprint"])
-
-
-def _time(row: Operation) -> int:
-    message = row.body["message"]
-    assert isinstance(message, dict)
-    return int(message["timestamp"])
-
-
-def _at(row: Operation, ms: int) -> Operation:
-    message = row.body["message"]
-    assert isinstance(message, dict)
-    return msgspec.structs.replace(row, body={**row.body, "message": {**message, "timestamp": ms}})
 
 
 def _moment(record: Message | Note) -> datetime:
