@@ -31,7 +31,7 @@ demo: $(VENV)/run.stamp ## The whole story on two sandboxes on this machine
 	$(BIN)/mig demo --dataset tests/data/kustomer-sample.jsonl.gz
 
 test: $(VENV)/test.stamp ## The test suite
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 soak: $(VENV)/test.stamp ## The slow tests, which make test leaves out
 	$(BIN)/python -m pytest -m soak

@@ -57,7 +57,7 @@ async def client(script: Callable[[httpx.Request], httpx.Response], **more: Any)
     access = Access(clock, Budgets(clock), httpx.MockTransport(script))
     chosen = KustomerSettings(url="https://desk.example", api_key=Secret("key"), **more)
     async with Client(chosen, access) as one:
-        one.clock, one.budgets = clock, access.budgets  # type: ignore[attr-defined]  # for the tests alone
+        one.budgets = access.budgets  # type: ignore[attr-defined]  # for the tests alone
         yield one
 
 
