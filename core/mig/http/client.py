@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from mig.errors import NotApplied, Refused, Unclear
 from mig.failpoints import failpoint
+from mig.http.transport import transport_for
 from mig.platforms import Access
 
 
@@ -79,22 +80,25 @@ class Http:
         self._prefix = parts.path.rstrip("/")
         self._access = access
         self._max_answer = max_answer
+        host = parts.hostname or ""
+        limits = httpx.Limits(max_connections=64, max_keepalive_connections=32, keepalive_expiry=20)
         self._client = httpx.AsyncClient(
             headers=dict(headers),
             timeout=httpx.Timeout(timeout_s),
-            transport=access.transport,
+            transport=access.transport or transport_for(host, limits, loopback=_is_loopback(host)),
             follow_redirects=False,
-            limits=httpx.Limits(max_connections=64, max_keepalive_connections=32, keepalive_expiry=20),
-            trust_env=not _is_loopback(parts.hostname or ""),  # a proxy never stands before this machine itself
+            limits=limits,
+            trust_env=not _is_loopback(host),  # a proxy never stands before this machine itself
         )
 
     async def __aenter__(self) -> Self:
+        await self._client.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._client.aclose()
+        await self._client.__aexit__(kind, error, trace)
 
     async def request(
         self,
