@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak fidelity lint docs constraints clean
+.PHONY: help demo test soak fidelity bench lint docs constraints clean
 
 help: ## What can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -38,6 +38,9 @@ soak: $(VENV)/test.stamp ## The slow tests, which make test leaves out
 
 fidelity: $(VENV)/run.stamp ## The platforms' own clients judge our sandboxes (node and npm are needed)
 	$(BIN)/python bench/fidelity/run.py
+
+bench: $(VENV)/run.stamp ## The migration against a bare loop of the same requests
+	$(BIN)/python bench/run.py
 
 lint: $(VENV)/dev.stamp ## Style, types, floors
 	$(BIN)/ruff check

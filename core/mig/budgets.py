@@ -204,8 +204,9 @@ class Budgets:
     def _used_up(self, level: Level) -> Paused:
         name = level.bucket.name
         wait = self.resumes_in(name)
+        aside = f", {level.reserved} set aside for what is under way" if level.reserved else ""
         return Paused(
-            f"the budget {name} is used up ({level.used} of {int(level.ours)} in this window)",
+            f"the budget {name} is used up ({level.used} of {int(level.ours)} in this window{aside})",
             f"Run the same command again in about {wait / 3600:.1f} h; it goes on where it stopped.",
             retry_after_s=wait,
         )

@@ -16,6 +16,9 @@ from mig_crisp.sandbox.options import Switches
 from mig_crisp.sandbox.server import Sandbox as Workspace
 from mig_crisp.sandbox.server import serve
 
+UNHURRIED = {"CRISP_CONVERSATIONS_PER_MINUTE": "0", "CRISP_DAILY_QUOTA": "0"}
+"""This workspace has no limits, and no command is there to say so."""
+
 
 @contextmanager
 def serving_here(switches: Mapping[str, str]) -> Iterator[tuple[Sandbox, Workspace]]:
@@ -32,7 +35,7 @@ def serving_here(switches: Mapping[str, str]) -> Iterator[tuple[Sandbox, Workspa
     thread.start()
     running, loop, over = told.get(timeout=30)
     try:
-        yield Sandbox(running.url, running.environment), running.control
+        yield Sandbox(running.url, {**running.environment, **UNHURRIED}), running.control
     finally:
         loop.call_soon_threadsafe(over.set)
         thread.join(timeout=30)

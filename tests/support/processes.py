@@ -22,7 +22,8 @@ QUICK = {
     "KUSTOMER_PAUSE_S": "0.05",
     "CRISP_REQUEST_LIFE_S": "0.3",
     "CRISP_READ_LAG_S": "0.3",
-    "CRISP_UPLOAD_WAIT_S": "1",
+    "CRISP_UPLOAD_WAIT_S": "2",
+    "CRISP_UPLOAD_ATTEMPTS": "10",
 }
 
 

@@ -227,7 +227,7 @@ def test_an_old_closed_thread_becomes_one_note() -> None:
     note = mig.Note(ref=Ref(mig.NOTE, "n"), conversation=ROOT, written_at=NOON, author=BOB.ref, text="careful")
     found = rendered(message(channel="email"), note, out, file(), status="done", history=[RULE])
     told, beside = rows(found)
-    assert set(told.carries) == {Ref(mig.MESSAGE, "m"), Ref(mig.MESSAGE, "o"), Ref(mig.NOTE, "n")}
+    assert set(told.carries) == {ROOT, Ref(mig.MESSAGE, "m"), Ref(mig.MESSAGE, "o"), Ref(mig.NOTE, "n")}
     assert told.body["message"]["type"] == "note"
     assert told.body["message"]["from"] == "user", "or the thread would not show"
     assert told.body["message"]["content"] == (

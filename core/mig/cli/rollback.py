@@ -14,7 +14,7 @@ from mig.cli.common import Common, common_options, read_common
 from mig.cli.show import say_object
 from mig.cli.status import choose
 from mig.clock import SystemClock
-from mig.errors import Refused
+from mig.errors import Refused, Usage
 from mig.plugins import Registry
 from mig.settings import platform_settings
 
@@ -41,6 +41,7 @@ def rollback(registry: Registry, /, canary: bool, yes: bool, **options: Any) -> 
 
 def _roll_back(common: Common, *, canary: bool, yes: bool) -> Any:
     from mig.engine.canary import MARK
+    from mig.engine.rollback import RolledBack
     from mig.journal import counts
     from mig.journal.store import Journal
 
@@ -49,18 +50,35 @@ def _roll_back(common: Common, *, canary: bool, yes: bool) -> Any:
     try:
         journal.acquire()
         with journal.reading() as connection:
-            rows = [r for r in counts.migrations(connection) if r.organisation.endswith(MARK) == canary]
-        row = choose(rows, config.source, config.target)
-        spec = registry.target(row.target)
+            rows = [r for r in counts.migrations(connection) if (MARK in r.organisation) == canary]
+        chosen = (
+            _canaries(rows, config.source, config.target) if canary else [choose(rows, config.source, config.target)]
+        )
+        spec = registry.target(chosen[0].target)
         settings: Any = platform_settings(
             spec.settings, spec.name, config.target_settings, os.environ, config.target_flags
         )
-        what = "the canary" if canary else "everything this migration created"
+        what = "every canary" if canary else "everything this migration created"
         if not yes:
-            click.confirm(f"Remove {what} from {row.target}:{row.workspace}?", abort=True, err=True)
-        return asyncio.run(_work(journal, row, spec.open, settings, common))
+            click.confirm(f"Remove {what} from {chosen[0].target}:{chosen[0].workspace}?", abort=True, err=True)
+        total = RolledBack()
+        for row in chosen:
+            total.add(asyncio.run(_work(journal, row, spec.open, settings, common)))
+        return total
     finally:
         journal.close()
+
+
+def _canaries(rows: list[Any], source: str, target: str) -> list[Any]:
+    """Every canary of the pair, whatever address each was sent to.
+
+    Raises:
+        Usage: There is none.
+    """
+    found = [row for row in rows if source in ("", row.source) and target in ("", row.target)]
+    if not found:
+        raise Usage("this journal holds no canary", "Send one with `mig run --canary ADDRESS`.")
+    return [row for row in found if row.workspace == found[0].workspace]
 
 
 async def _work(journal: Any, row: Any, opening: Any, settings: Any, common: Common) -> Any:

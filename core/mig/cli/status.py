@@ -12,8 +12,8 @@ from mig.cli.show import COLUMNS, progress_lines, say_object
 from mig.errors import Usage
 from mig.plugins import Registry
 
-CANARY = "~canary"
-"""Ends the organisation of a canary's migration (`mig.engine.canary.MARK`)."""
+CANARY = "~canary-"
+"""In the organisation of a canary's migration (`mig.engine.canary.MARK`)."""
 
 
 @click.command()
@@ -73,7 +73,7 @@ def choose(rows: list[Any], source: str, target: str) -> Any:
     Raises:
         Usage: None fits, or several do.
     """
-    named = [row for row in rows if CANARY in source or not row.organisation.endswith(CANARY)]
+    named = [row for row in rows if CANARY in source or CANARY not in row.organisation]
     fitting = [
         row
         for row in (named or rows)  # a canary is meant only by its whole name, or where there is nothing else

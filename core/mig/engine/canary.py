@@ -13,11 +13,11 @@ from datetime import datetime
 import msgspec
 
 from mig.errors import Lost
-from mig.model import Address, Contact, Kind, Record, Ref
+from mig.model import Address, Contact, Kind, Record, Ref, digest
 from mig.platforms import HasFiles, Page, Parsed, Partition, Raw, Scope, Source
 
-MARK = "~canary"
-"""Ends the organisation's id in a canary's migration and marks."""
+MARK = "~canary-"
+"""Stands behind the organisation's id in a canary's migration and marks, before a digest of the address."""
 MANY = 3
 
 
@@ -34,7 +34,7 @@ class CanarySource:
         self._address = address
 
     async def identity(self) -> str:
-        return await self._inner.identity() + MARK
+        return await self._inner.identity() + MARK + digest(self._address.lower())[:8]
 
     async def partitions(self, scope: Scope) -> Sequence[Partition]:
         return await self._inner.partitions(scope)
@@ -59,7 +59,14 @@ class CanarySource:
         """No address, number or account of the customer is left that anything could be sent to."""
         if not isinstance(record, Contact):
             return record
-        return msgspec.structs.replace(record, emails=[Address(value=self._address)], phones=[], handles=[], urls=[])
+        custom = {key: self._without(value) for key, value in record.custom.items()}
+        return msgspec.structs.replace(
+            record, emails=[Address(value=self._address)], phones=[], handles=[], urls=[], custom=custom
+        )
+
+    def _without(self, value: object) -> object:
+        """An attribute in which no other address stands."""
+        return self._address if "@" in str(value) else value
 
 
 def narrowed(scope: Scope) -> Scope:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from mig.budgets import Budgets
 from mig.engine.decide import Decided, Decider
 from mig.engine.files import Files
-from mig.engine.plan import Step, diff, encode_body, files_in, receipts_in, windows
+from mig.engine.plan import Step, diff, encode_body, files_in, receipts_in, widened, windows
 from mig.engine.protocol import Fill, Outcome, Settler, Stopped
 from mig.errors import Paused, Rejected
 from mig.failpoints import failpoint
@@ -192,7 +192,7 @@ class Deliverer:
         if plan.steps:
             self.units[key.partition(":")[0]] += 1
             await self._needed(plan, phase, (*above, key))
-            with self._budgets.reserve(cost_of(plan.steps)):
+            with self._budgets.reserve(cost_of(plan.steps, spare=True)):
                 for window in windows(plan.steps, self._window):
                     if self._settler.stopping:
                         await self._leave(plan, results)
@@ -214,6 +214,7 @@ class Deliverer:
         version = delivery.unit_version(connection, self._mig, key)
         decided = self._decider.decide(connection, self._mig, key, looked)
         known = delivery.operations(connection, self._mig, key)
+        decided.changed = widened(decided, known)
         carried = {ref for row in known.values() for ref in row.carries} - set(decided.verdicts)
         moved = delivery.moved_away(connection, self._mig, sorted(carried), key)
         steps = diff(decided, known, moved=moved, phase=phase, everything=self._remap)
@@ -411,12 +412,14 @@ def _claim(step: Step, more: int = 0) -> Claim:
     )
 
 
-def cost_of(steps: Sequence[Step]) -> dict[str, int]:
-    """What steps may cost at most, per budget."""
+def cost_of(steps: Sequence[Step], *, spare: bool = False) -> dict[str, int]:
+    """What steps cost, per budget; `spare`: with room for uploads that must be asked for again."""
     cost: Counter[str] = Counter()
     for step in steps:
         # A revision reads, writes, and at worst writes again; what is in doubt is asked about.
         times = 3 if step.action == "revise" else 2 if step.doubtful else 1
+        if spare and step.op.effect is Effect.FREE:
+            times += 2
         for name, count in step.op.cost:
             cost[name] += count * times
     return dict(cost)

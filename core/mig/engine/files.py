@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
+import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import BinaryIO
 from weakref import WeakValueDictionary
 
 import msgspec
@@ -37,6 +40,7 @@ class Files:
         types: Kind -> Struct, to decode records by.
         clock: Between attempts.
         settings: Limits, and where the bytes lie meanwhile.
+        name: Of the journal, whose lock keeps two runs out of one folder; empty: of this process.
     """
 
     def __init__(
@@ -47,6 +51,8 @@ class Files:
         types: Mapping[Kind, type[Record]],
         clock: Clock,
         settings: EngineSettings,
+        *,
+        name: str = "",
     ) -> None:
         self._journal = journal
         self._mig = mig
@@ -54,14 +60,15 @@ class Files:
         self._types = types
         self._clock = clock
         self._settings = settings
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._name = name or f"{os.getpid()}-{id(self):x}"
+        self._folder: Path | None = None
         self._number = 0
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def close(self) -> None:
         """Remove what is left of the bytes."""
         if self._folder is not None:
-            self._folder.cleanup()
+            shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = None
 
     async def settle(self, step: Step, fill: Fill, send: Callable[[], Awaitable[Outcome]]) -> Outcome:
@@ -138,11 +145,12 @@ class Files:
 
     async def _read(self, source: HasFiles, record: Record) -> Spooled:
         """Stream one file to disk, counting and hashing."""
-        path = self._place()
         sha, size = hashlib.sha256(), 0
+        path: Path | None = None
         try:
+            path = self._place()
             async with source.open_file(record) as chunks:
-                with path.open("xb") as handle:
+                with _created(path) as handle:
                     async for chunk in chunks:
                         size += len(chunk)
                         if size > self._settings.file_mb * 1_000_000:
@@ -150,21 +158,38 @@ class Files:
                         sha.update(chunk)
                         handle.write(chunk)
         except OSError as error:
-            path.unlink(missing_ok=True)
+            _remove(path)
             raise Refused(
                 f"a file's bytes cannot be kept on this machine: {error.strerror}",
                 "Make room, or name another folder: [engine] spool. Then run again.",
             ) from error
         except BaseException:
-            path.unlink(missing_ok=True)
+            _remove(path)
             raise
         return Spooled(path, size, sha.hexdigest())
 
     def _place(self) -> Path:
+        """A new place for bytes. The folder has one name per journal: what a killed run left is removed by the next."""
         if self._folder is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="mig-", dir=self._settings.spool or None)
+            base = Path(self._settings.spool or tempfile.gettempdir())
+            folder = base / f"mig-{os.getuid()}-{self._name}"
+            if folder.is_symlink() or (folder.exists() and folder.stat().st_uid != os.getuid()):
+                raise PermissionError(1, "the folder for files belongs to somebody else", str(folder))
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(mode=0o700)
+            self._folder = folder
         self._number += 1
-        return Path(self._folder.name) / str(self._number)
+        return self._folder / str(self._number)
+
+
+def _created(path: Path) -> BinaryIO:
+    """A new file nobody else can read."""
+    return os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb")
+
+
+def _remove(path: Path | None) -> None:
+    if path is not None:
+        path.unlink(missing_ok=True)
 
 
 def _key(operation: Operation, fill: Fill, files: Mapping[Ref, Spooled]) -> str:

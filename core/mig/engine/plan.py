@@ -77,6 +77,26 @@ def diff(
     return [*steps[:first_tail], *undone, *steps[first_tail:]]
 
 
+def widened(decided: Decided, known: Mapping[str, OperationRow]) -> set[Ref]:
+    """What changed, and what shares an operation with it that appears or vanishes.
+
+    An operation that carries several records (a thread told as one note) replaces those of each of them, or is replaced
+    by them: sent or taken back for the sake of one, it must be so for all, or some would stand twice or nowhere.
+    """
+    names = {operation.name for operation in decided.operations}
+    shared = [
+        row.carries for row in known.values() if len(row.carries) > 1 and row.state != "gone" and row.name not in names
+    ]
+    for operation in decided.operations:
+        row = known.get(operation.name)
+        if len(operation.carries) > 1 and (row is None or row.state == "gone"):
+            shared.append(operation.carries)
+    changed = set(decided.changed)
+    while more := {ref for carries in shared if changed.intersection(carries) for ref in carries} - changed:
+        changed |= more
+    return changed
+
+
 def windows(steps: Sequence[Step], size: int) -> Iterator[list[Step]]:
     """Cut steps into what is claimed together; a birth without a marker is claimed alone."""
     window: list[Step] = []
@@ -113,7 +133,7 @@ def _step(operation: Operation, row: OperationRow | None, relevant: bool, *, eve
 
 def _with_dependents(wanted: Sequence[Operation], steps: list[Step], known: Mapping[str, OperationRow]) -> list[Step]:
     """What holds the answer of an upload that is sent anew is looked at again: the answer may be another."""
-    renewed = {step.op.name for step in steps if step.op.effect is Effect.FREE and step.action == "revise"}
+    renewed = {step.op.name for step in steps if step.op.effect is Effect.FREE and step.action != "undo"}
     if not renewed:
         return steps
     by_name = {step.op.name: step for step in steps}

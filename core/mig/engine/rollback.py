@@ -31,6 +31,13 @@ class RolledBack(Struct):
     orphans: int = 0
     """Empty, invisible leftovers of unclear births, which nobody can find by an id."""
 
+    def add(self, other: RolledBack) -> None:
+        """Another rollback to this one."""
+        self.units += other.units
+        self.removed += other.removed
+        self.left += other.left
+        self.orphans += other.orphans
+
 
 class Rollback:
     """Takes back what one migration created.
@@ -78,9 +85,9 @@ class Rollback:
 
     async def _unit(self, key: UnitKey, found: RolledBack) -> None:
         rows = await self._journal.read(lambda c: delivery.operations(c, self._mig, key))
-        found.orphans += sum(row.orphans for row in rows.values())
+        found.orphans += sum(row.orphans + (1 if _is_lost(row) else 0) for row in rows.values())
         births = [row for row in rows.values() if _is_birth(row)]
-        made = [row for row in rows.values() if row.effect == Effect.CREATE and row not in births]
+        made = [row for row in rows.values() if row.effect == Effect.CREATE and row.marker is not None]
         gone: set[str] = set()
         left = False
         for row in births:
@@ -121,6 +128,11 @@ class Rollback:
 def _is_birth(row: OperationRow) -> bool:
     """A thing without a marker that was certainly made: what stands in it goes with it."""
     return row.effect == Effect.CREATE and row.marker is None and row.receipt is not None and row.state != "gone"
+
+
+def _is_lost(row: OperationRow) -> bool:
+    """A birth without an answer: whether it made anything, and what, nobody can tell."""
+    return row.effect == Effect.CREATE and row.marker is None and row.receipt is None and row.state == "sending"
 
 
 def _body(operation: Operation) -> dict[str, object]:

@@ -191,8 +191,10 @@ class _Engine:
             pause=lambda: self._live.open(run.progress, run.stop.is_set),
         )
         self._narrow = is_narrow(run.scope)
-        self._selector = Selector(run.journal, mig, types, run.source_spec.channels, self._extractor.fetch)
-        self.files = Files(run.journal, mig, source, types, run.clock, run.engine)
+        self._selector = Selector(
+            run.journal, mig, types, run.source_spec.channels, self._extractor.fetch, lambda: self._extractor.unreadable
+        )
+        self.files = Files(run.journal, mig, source, types, run.clock, run.engine, name=run.journal.name)
         self._deliverer = Deliverer(
             run.journal,
             mig,
@@ -362,7 +364,7 @@ class _Engine:
             places=await journal.read(lambda c: counts.places(c, mig)) if self._run.canary else [],
             error=error,
             new_migration=is_new,
-            others=sum(not row.organisation.endswith(MARK) for row in await journal.read(counts.migrations)) - 1,
+            others=sum(MARK not in row.organisation for row in await journal.read(counts.migrations)) - 1,
         )
 
 

@@ -6,7 +6,7 @@ same rules for every platform.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -56,6 +56,7 @@ class Selector:
         types: Kind -> Struct.
         groups: Names of groups of channels -> the source's own names.
         fetch: Stages records by id, as far as the source has them.
+        unreadable: The kinds that could not be read.
     """
 
     def __init__(
@@ -65,12 +66,14 @@ class Selector:
         types: Mapping[Kind, type[Record]],
         groups: Mapping[str, Sequence[str]],
         fetch: Fetch,
+        unreadable: Callable[[], Iterable[str]],
     ) -> None:
         self._journal = journal
         self._mig = mig
         self._types = types
         self._groups = groups
         self._fetch = fetch
+        self._unreadable = unreadable
 
     async def select(self, scope: Scope) -> None:
         """Select what a scope means, with everything it refers to, and nothing else.
@@ -92,7 +95,9 @@ class Selector:
             await self._journal.write(lambda c: selection.add_kinds(c, mig, roots))
         await self._close()
         if await self._journal.read(lambda c: selection.is_empty(c, mig)):
-            raise Usage("the filter selects nothing", "Widen it; `mig plan` with the same filter shows what it finds.")
+            missing = ", ".join(sorted(self._unreadable()))
+            hint = f"The key may not read: {missing}; see `mig check`." if missing else "Widen it."
+            raise Usage("the filter selects nothing", hint)
 
     async def _choose(self, scope: Scope) -> None:
         """The conversations of a filter, and the people it names."""

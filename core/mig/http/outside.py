@@ -150,6 +150,7 @@ class Outside:
         origin = origin_of(url)
         try:
             target = httpx.URL(url)
+            host = target.host  # a name that no name can be shows here
         except (httpx.InvalidURL, ValueError) as error:
             raise Lost("its address is no address") from error
         if origin is None or any(char <= " " or char == "\\" for char in url):
@@ -157,13 +158,13 @@ class Outside:
         if target.userinfo:
             raise Lost("its address carries credentials and was not followed")
         if origin in self._allowed:
-            return target, target.host, ("",)
+            return target, host, ("",)
         if target.scheme != "https":
             raise Lost("its address is not https and was not followed")
-        addresses = await self._addresses(target.host)
+        addresses = await self._addresses(host)
         if not all(map(_is_public, addresses)):
             raise Lost("its address leads into a private network and was not followed")
-        return target, target.host, addresses
+        return target, host, addresses
 
     async def _addresses(self, host: str) -> Sequence[str]:
         try:
@@ -172,6 +173,8 @@ class Outside:
             pass
         try:
             found = await self._resolve(host)
+        except UnicodeError as error:  # a label no name server takes
+            raise Lost("its address is no address") from error
         except OSError as error:
             raise Unreachable("the host of a file's address has no address now") from error
         if not found:
@@ -188,6 +191,8 @@ def _is_public(address: str) -> bool:
             inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         if inner is not None:
             ip = inner
+        elif ip.is_site_local:
+            return False
     return ip.is_global and not ip.is_multicast and not ip.is_reserved
 
 
@@ -214,5 +219,5 @@ def _joined(url: str, location: str) -> str:
     """Where a redirect leads."""
     try:
         return str(httpx.URL(url).join(location))
-    except (httpx.InvalidURL, ValueError):
+    except (httpx.InvalidURL, ValueError):  # UnicodeError is a ValueError
         return location if urlsplit(location).scheme else ""

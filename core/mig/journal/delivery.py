@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Connection, and_, bindparam, case, delete, func, or_, select, update
+from sqlalchemy import BindParameter, Connection, and_, bindparam, case, delete, func, or_, select, update
 
 from mig.journal import selection
 from mig.journal.schema import budget_use, loss, need, operation, record, unit
@@ -15,6 +15,75 @@ from mig.journal.staging import CHUNK, upsert
 from mig.journal.text import short_name
 from mig.model import Kind, Ref
 from mig.platforms import Loss, Receipt, UnitKey
+
+# Statements that run for every unit are built once: what SQLAlchemy makes of one it keeps with it.
+_MIG: BindParameter[int] = bindparam("mig")
+_KEY: BindParameter[str] = bindparam("key")
+_STATE = select(unit.c.dirty, unit.c.looked).where(unit.c.migration == _MIG, unit.c.key == _KEY)
+_VERSION = select(unit.c.version).where(unit.c.migration == _MIG, unit.c.key == _KEY)
+_ONE = (record.c.migration == _MIG, record.c.kind == bindparam("kind"), record.c.id == bindparam("id"))
+_HOME = select(record.c.unit).where(*_ONE)
+_BODY = select(record.c.body, record.c.digest).where(*_ONE, record.c.state != "gone")
+_RECORDS = (
+    select(record)
+    .where(record.c.migration == _MIG, record.c.unit == _KEY, record.c.state != "gone")
+    .order_by(record.c.ord, record.c.kind, record.c.id)
+)
+_OPERATIONS = (
+    select(operation).where(operation.c.migration == _MIG, operation.c.unit == _KEY).order_by(operation.c.name)
+)
+_RECEIPT = select(operation.c.receipt).where(
+    operation.c.migration == _MIG,
+    operation.c.unit == _KEY,
+    operation.c.name == bindparam("name"),
+    operation.c.state.in_(("done", "due")),
+)
+_TAILS_DUE = (
+    update(operation)
+    .where(
+        operation.c.migration == _MIG,
+        operation.c.unit == _KEY,
+        operation.c.tail.is_(True),
+        operation.c.state == "done",
+        operation.c.name.not_in(bindparam("names", expanding=True)),
+    )
+    .values(state="due")
+)
+_RECORD = and_(record.c.migration == _MIG, record.c.kind == bindparam("k"), record.c.id == bindparam("i"))
+_SENDING = update(record).where(_RECORD, record.c.state == "staged").values(state="sending")
+_SETTLED = (
+    update(operation)
+    .where(operation.c.migration == _MIG, operation.c.unit == _KEY, operation.c.name == bindparam("k"))
+    .values(state=bindparam("s"), digest=bindparam("d"), receipt=bindparam("r"), origin=bindparam("o"), body=None)
+)
+_VERDICT = (
+    update(record)
+    .where(_RECORD)
+    .values(
+        fate=bindparam("f"),
+        state=bindparam("s"),
+        reason=bindparam("w"),
+        mapped=bindparam("m"),
+        merged_into=bindparam("g"),
+    )
+)
+_WRITTEN = (
+    update(record)
+    .where(_RECORD)
+    .values(updated_run=bindparam("run"), loaded_run=func.coalesce(record.c.loaded_run, bindparam("run")))
+)
+_FINISHED = (
+    update(unit)
+    .where(unit.c.migration == _MIG, unit.c.key == bindparam("k"))
+    .values(
+        looked=bindparam("looked_now"),
+        dirty=case((unit.c.version == bindparam("version_then"), bindparam("dirty_now")), else_=True),
+    )
+)
+_FORGET_NEEDS = delete(need).where(need.c.migration == _MIG, need.c.unit == _KEY)
+_FORGET_LOSSES = delete(loss).where(
+    loss.c.migration == _MIG, loss.c.kind == bindparam("k"), loss.c.id == bindparam("i")
+)
 
 
 class RecordRow(Struct, frozen=True):
@@ -117,33 +186,25 @@ def next_units(
 
 def unit_state(connection: Connection, mig: int, key: str) -> tuple[bool, str | None] | None:
     """Whether a unit is dirty, and the digest of what it looked up last; None: there is no such unit."""
-    row = connection.execute(
-        select(unit.c.dirty, unit.c.looked).where(unit.c.migration == mig, unit.c.key == key)
-    ).first()
+    row = connection.execute(_STATE, {"mig": mig, "key": key}).first()
     return (bool(row.dirty), row.looked) if row else None
 
 
 def unit_version(connection: Connection, mig: int, key: str) -> int:
     """How often a unit was marked dirty: what is staged while it is delivered must not be forgotten."""
-    found = connection.execute(select(unit.c.version).where(unit.c.migration == mig, unit.c.key == key)).scalar()
+    found = connection.execute(_VERSION, {"mig": mig, "key": key}).scalar()
     return int(found or 0)
 
 
 def unit_of(connection: Connection, mig: int, ref: Ref) -> UnitKey | None:
     """The unit a record is in, also when it was merged into another."""
-    key = connection.execute(
-        select(record.c.unit).where(record.c.migration == mig, record.c.kind == ref.kind, record.c.id == ref.id)
-    ).scalar()
+    key = connection.execute(_HOME, {"mig": mig, "kind": ref.kind, "id": ref.id}).scalar()
     return UnitKey(key) if key else None
 
 
 def unit_records(connection: Connection, mig: int, key: str) -> list[RecordRow]:
     """The records of a unit in order, its roots first; without those that are gone or could not be parsed."""
-    rows = connection.execute(
-        select(record)
-        .where(record.c.migration == mig, record.c.unit == key, record.c.state != "gone")
-        .order_by(record.c.ord, record.c.kind, record.c.id)
-    )
+    rows = connection.execute(_RECORDS, {"mig": mig, "key": key})
     return [
         RecordRow(
             ref=Ref(row.kind, row.id),
@@ -162,11 +223,7 @@ def unit_records(connection: Connection, mig: int, key: str) -> list[RecordRow]:
 
 def staged_body(connection: Connection, mig: int, ref: Ref) -> tuple[bytes, str] | None:
     """A record's neutral JSON and digest, or None when it is not staged or gone."""
-    row = connection.execute(
-        select(record.c.body, record.c.digest).where(
-            record.c.migration == mig, record.c.kind == ref.kind, record.c.id == ref.id, record.c.state != "gone"
-        )
-    ).first()
+    row = connection.execute(_BODY, {"mig": mig, "kind": ref.kind, "id": ref.id}).first()
     return (row.body, row.digest) if row and row.body else None
 
 
@@ -182,9 +239,7 @@ def staged_bodies(connection: Connection, mig: int, kind: Kind) -> list[tuple[by
 
 def operations(connection: Connection, mig: int, key: str) -> dict[str, OperationRow]:
     """Every operation of a unit the journal knows, by name."""
-    rows = connection.execute(
-        select(operation).where(operation.c.migration == mig, operation.c.unit == key).order_by(operation.c.name)
-    )
+    rows = connection.execute(_OPERATIONS, {"mig": mig, "key": key})
     return {row.name: _operation(row) for row in rows}
 
 
@@ -207,14 +262,7 @@ def moved_away(connection: Connection, mig: int, refs: Sequence[Ref], key: str) 
 
 def receipt_of(connection: Connection, mig: int, key: str, name: str) -> Receipt | None:
     """What a done operation answered."""
-    text = connection.execute(
-        select(operation.c.receipt).where(
-            operation.c.migration == mig,
-            operation.c.unit == key,
-            operation.c.name == name,
-            operation.c.state.in_(("done", "due")),
-        )
-    ).scalar()
+    text = connection.execute(_RECEIPT, {"mig": mig, "key": key, "name": name}).scalar()
     return _decode_receipt(text)
 
 
@@ -255,30 +303,10 @@ def claim(
         ],
         ("verb", "effect", "digest", "state", "marker", "carries", "tail", "body", "orphans", "epoch"),
     )
-    connection.execute(
-        update(operation)
-        .where(
-            operation.c.migration == mig,
-            operation.c.unit == key,
-            operation.c.tail.is_(True),
-            operation.c.state == "done",
-            operation.c.name.not_in(names),
-        )
-        .values(state="due")
-    )
+    connection.execute(_TAILS_DUE, {"mig": mig, "key": key, "names": names})
     carried = sorted({ref for item in claims for ref in item.carries})
     if carried:
-        connection.execute(
-            update(record)
-            .where(
-                record.c.migration == mig,
-                record.c.kind == bindparam("k"),
-                record.c.id == bindparam("i"),
-                record.c.state == "staged",
-            )
-            .values(state="sending"),
-            [{"k": ref.kind, "i": ref.id} for ref in carried],
-        )
+        connection.execute(_SENDING, [{"mig": mig, "k": ref.kind, "i": ref.id} for ref in carried])
 
 
 def settle(connection: Connection, mig: int, key: str, claims: Mapping[str, Claim], results: Sequence[Settled]) -> None:
@@ -294,6 +322,8 @@ def settle(connection: Connection, mig: int, key: str, claims: Mapping[str, Clai
         receipt = result.receipt
         rows.append(
             {
+                "mig": mig,
+                "key": key,
                 "k": result.name,
                 "s": result.state,
                 "d": result.digest or item.digest,
@@ -302,14 +332,7 @@ def settle(connection: Connection, mig: int, key: str, claims: Mapping[str, Clai
             }
         )
     if rows:
-        connection.execute(
-            update(operation)
-            .where(operation.c.migration == mig, operation.c.unit == key, operation.c.name == bindparam("k"))
-            .values(
-                state=bindparam("s"), digest=bindparam("d"), receipt=bindparam("r"), origin=bindparam("o"), body=None
-            ),
-            rows,
-        )
+        connection.execute(_SETTLED, rows)
 
 
 def save_verdicts(connection: Connection, mig: int, verdicts: Iterable[Verdict], run: int) -> None:
@@ -317,19 +340,11 @@ def save_verdicts(connection: Connection, mig: int, verdicts: Iterable[Verdict],
     items = list(verdicts)
     if not items:
         return
-    condition = and_(record.c.migration == mig, record.c.kind == bindparam("k"), record.c.id == bindparam("i"))
     connection.execute(
-        update(record)
-        .where(condition)
-        .values(
-            fate=bindparam("f"),
-            state=bindparam("s"),
-            reason=bindparam("w"),
-            mapped=bindparam("m"),
-            merged_into=bindparam("g"),
-        ),
+        _VERDICT,
         [
             {
+                "mig": mig,
                 "k": v.ref.kind,
                 "i": v.ref.id,
                 "f": v.fate,
@@ -341,17 +356,9 @@ def save_verdicts(connection: Connection, mig: int, verdicts: Iterable[Verdict],
             for v in items
         ],
     )
-    written = [{"k": v.ref.kind, "i": v.ref.id} for v in items if v.written]
+    written = [{"mig": mig, "k": v.ref.kind, "i": v.ref.id, "run": run} for v in items if v.written]
     if written:
-        connection.execute(
-            update(record)
-            .where(condition)
-            .values(
-                updated_run=run,
-                loaded_run=func.coalesce(record.c.loaded_run, run),
-            ),
-            written,
-        )
+        connection.execute(_WRITTEN, written)
     _save_losses(connection, mig, items)
 
 
@@ -363,11 +370,9 @@ def finish_unit(
     It stays dirty when it was marked again after the version that was delivered was read.
     """
     connection.execute(
-        update(unit)
-        .where(unit.c.migration == mig, unit.c.key == key)
-        .values(looked=looked, dirty=case((unit.c.version == version, not clean), else_=True))
+        _FINISHED, {"mig": mig, "k": key, "looked_now": looked, "version_then": version, "dirty_now": not clean}
     )
-    connection.execute(delete(need).where(need.c.migration == mig, need.c.unit == key))
+    connection.execute(_FORGET_NEEDS, {"mig": mig, "key": key})
     upsert(
         connection, need, [{"migration": mig, "unit": key, "ref": str(ref)} for ref in sorted(set(asked))], ("unit",)
     )
@@ -411,10 +416,7 @@ def _release(connection: Connection, mig: int, key: str, item: Claim) -> None:
 
 
 def _save_losses(connection: Connection, mig: int, items: Sequence[Verdict]) -> None:
-    connection.execute(
-        delete(loss).where(loss.c.migration == mig, loss.c.kind == bindparam("k"), loss.c.id == bindparam("i")),
-        [{"k": item.ref.kind, "i": item.ref.id} for item in items],
-    )
+    connection.execute(_FORGET_LOSSES, [{"mig": mig, "k": item.ref.kind, "i": item.ref.id} for item in items])
     rows = [
         {
             "migration": mig,

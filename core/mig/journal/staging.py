@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import functools
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Connection, Table, and_, bindparam, case, delete, exists, insert, literal, or_, select, update
+from sqlalchemy import (
+    Connection,
+    Executable,
+    Table,
+    and_,
+    bindparam,
+    case,
+    delete,
+    exists,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mig.journal.schema import checkpoint, identity, migration, need, operation, raw, record, unit
@@ -17,6 +32,8 @@ from mig.platforms import Partition, Raw
 
 SMALL = frozenset((AGENT, TAG, TEAM, QUEUE, ATTRIBUTE))
 """Kinds a mapper may ask for as a whole: when one of them changes, every unit is looked at again."""
+_ATTACHED = 5_000
+"""Children that are given their unit by one turn."""
 CHUNK = 400
 """Rows in one IN (...): SQLite allows 32,766 parameters, older ones 999."""
 
@@ -44,13 +61,17 @@ def upsert(
     connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], update_columns: Sequence[str]
 ) -> None:
     """Insert rows; where the primary key is there already, update the columns named."""
-    if not rows:
-        return
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = make(table)
+    if rows:
+        connection.execute(_upsert(connection.dialect.name, table, tuple(update_columns)), list(rows))
+
+
+@functools.cache
+def _upsert(dialect: str, table: Table, update_columns: tuple[str, ...]) -> Executable:
+    """Built once: what SQLAlchemy makes of a statement it keeps with the statement."""
+    statement = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(table)
     changes = {name: statement.excluded[name] for name in update_columns}
     keys = [column.name for column in table.primary_key]
-    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changes), list(rows))
+    return statement.on_conflict_do_update(index_elements=keys, set_=changes)
 
 
 def find_migration(
@@ -437,24 +458,29 @@ def _attach_children(connection: Connection, mig: int) -> int:
         parent.c.unit.is_not(None),
     )
     waiting = and_(record.c.migration == mig, record.c.unit.is_(None), record.c.parent_id.is_not(None))
-    touched = select(parent.c.unit).select_from(record.join(parent, link)).where(waiting)
-    connection.execute(
-        update(unit)
-        .where(unit.c.migration == mig, unit.c.key.in_(touched))
-        .values(dirty=True, version=unit.c.version + 1)
-    )
+    # Some at a time: a database keeps in memory what one statement changed, until it has ended.
+    some = connection.execute(
+        select(record.c.kind, record.c.id, parent.c.unit)
+        .select_from(record.join(parent, link))
+        .where(waiting, record.c.state != "gone")
+        .limit(_ATTACHED)
+    ).all()
+    mark_dirty(connection, mig, {row.unit for row in some})
     prefix = case((parent.c.parent_id.is_(None), literal("1")), else_=parent.c.ord)
     # The mark between two orders sorts before anything an id can hold.
     place = select(prefix + literal("\x01") + record.c.own).where(link).scalar_subquery()
     home = select(parent.c.unit).where(link).scalar_subquery()
     # An orphan whose parent turned up is decided anew.
     again = case((record.c.state == "failed", record.c.state), else_="staged")
-    result = connection.execute(
-        update(record)
-        .where(waiting, exists().where(link), record.c.state != "gone")
-        .values(unit=home, ord=place, fate=None, state=again)
-    )
-    return int(result.rowcount)
+    for kind in sorted({row.kind for row in some}):
+        ids = [row.id for row in some if row.kind == kind]
+        for chunk in _chunks(ids):
+            connection.execute(
+                update(record)
+                .where(record.c.migration == mig, record.c.kind == kind, record.c.id.in_(chunk))
+                .values(unit=home, ord=place, fate=None, state=again)
+            )
+    return len(some)
 
 
 def _chunks(items: Sequence[Any]) -> Iterable[Sequence[Any]]:

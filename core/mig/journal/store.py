@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, insert, select
@@ -16,6 +17,7 @@ from mig.failpoints import failpoint
 from mig.journal.place import Database, find_database
 from mig.journal.refusals import cannot_open, cannot_write, refuse_foreign, refuse_newer
 from mig.journal.schema import SCHEMA, metadata, run, schema
+from mig.model import digest
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]
@@ -32,6 +34,8 @@ class Journal:
         self._database = database
         self._engine = database.engine
         self._inline = inline
+        # A read of a file takes less time than handing it to a thread; a server may keep us waiting.
+        self._reads_here = inline or database.engine.dialect.name == "sqlite"
         self._waiting: list[tuple[Work[Any], asyncio.Future[Any]]] = []
         self._writer: asyncio.Task[None] | None = None
         self._write_pool = ThreadPoolExecutor(1, "journal-write")
@@ -64,6 +68,16 @@ class Journal:
             raise
         return cls(database, inline=inline)
 
+    @property
+    def name(self) -> str:
+        """The same for the same journal in every process; empty: it lives in memory."""
+        url = self._engine.url
+        if url.get_backend_name() != "sqlite":
+            return digest(url.render_as_string(hide_password=True))[:12]
+        if not url.database or url.database == ":memory:":
+            return ""
+        return digest(str(Path(url.database).absolute()))[:12]
+
     def acquire(self) -> None:
         """Become the one writer.
 
@@ -91,7 +105,7 @@ class Journal:
 
     async def read(self, work: Work[T]) -> T:
         """Run a reading function on a connection; what was written before the call is seen."""
-        if self._inline:
+        if self._reads_here:
             return self._read(work)
         return await asyncio.get_running_loop().run_in_executor(self._read_pool, self._read, work)
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+import aiohttp
 import socketio
 import structlog
 from socketio.exceptions import SocketIOError
@@ -17,6 +19,7 @@ from mig_crisp.client import CrispClient
 from mig_crisp.settings import CrispSettings
 
 log = structlog.get_logger("mig.crisp")
+_HOST = re.compile(r"[a-z0-9.:-]+")
 UPLOAD = "bucket:url:upload:generated"
 
 
@@ -116,9 +119,11 @@ class Events:
             )
             await socket.emit("authentication", self._credentials())
             said = await asyncio.wait_for(answer, wait)
-        except (TimeoutError, SocketIOError, OSError) as error:
+        except (TimeoutError, SocketIOError, aiohttp.ClientError, OSError, ValueError) as error:
             with contextlib.suppress(SocketIOError, OSError):
                 await socket.disconnect()
+            if socket.eio.http is not None:  # what could not connect leaves its session open
+                await socket.eio.http.close()
             raise Unclear(f"Crisp's socket for events cannot be used ({type(error).__name__})") from error
         if said == "unauthorized":
             await socket.disconnect()
@@ -159,10 +164,10 @@ def is_trusted(address: str, settings: CrispSettings) -> bool:
         host, own = found.hostname or "", api.hostname or ""
     except ValueError:
         return False
-    if found.username is not None or not host:
+    if found.username is not None or not _HOST.fullmatch(host):
         return False
     secure = found.scheme == "wss" or (found.scheme == "ws" and api.scheme == "http")
-    domain = ".".join(own.split(".")[-2:])
+    domain = own.partition(".")[2]  # api.crisp.chat: crisp.chat
     is_name = not own.replace(".", "").isdigit() and ":" not in own
     same = host == own or (is_name and "." in domain and host.endswith(f".{domain}"))
     return secure and (same or host == settings.socket_host)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import math
 import os
 import uuid
 from collections.abc import Mapping
@@ -142,6 +144,8 @@ class Uploads:
                 os.fsync(copy.fileno())
             partial.replace(target)
         except OSError as error:
+            if error.errno in (errno.ENAMETOOLONG, errno.EINVAL):
+                raise Rejected(f"the folder of `files` takes no such name: {error.strerror}", "Rename it.") from error
             raise Refused(
                 f"a file cannot be written to the folder of `files`: {error.strerror}", "Make room, or name another."
             ) from error
@@ -170,7 +174,9 @@ def _declined(why: str) -> Receipt:
 def _limit(signed: Mapping[str, Any]) -> int | None:
     policy = signed.get("policy")
     limit = policy.get("size_limit") if isinstance(policy, Mapping) else None
-    return int(limit) if isinstance(limit, int | float) and limit > 0 else None
+    if isinstance(limit, bool) or not isinstance(limit, int | float) or not math.isfinite(limit) or limit < 1:
+        return None
+    return int(limit)
 
 
 def _addresses(signed: Mapping[str, Any]) -> tuple[str, str]:

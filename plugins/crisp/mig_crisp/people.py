@@ -64,7 +64,10 @@ class People:
         found = await self._client.get(f"/people/profile/{old.values['id']}")
         if found is None:
             return True
-        if born_from(str(found.get("notepad") or "")) is None:
+        if born_from(str(found.get("notepad") or "")) is None or _is_edited(found, old.written):
+            return False
+        talks = await self._client.get(f"/people/conversations/{old.values['id']}/list/1")
+        if talks:  # ours were taken back before: somebody talks with this person
             return False
         await self._client.write("DELETE", f"/people/profile/{old.values['id']}")
         return True
@@ -146,6 +149,18 @@ class People:
             if notepad != before:
                 await self._client.write("PATCH", f"/people/profile/{people_id}", {"notepad": notepad})
         return Receipt({"id": people_id}, unchanged=notepad == before)
+
+
+def _is_edited(found: Mapping[str, Any], written: Mapping[str, str]) -> bool:
+    """Whether somebody else has changed a profile since we wrote it, as far as it shows."""
+    now = {name: found.get(name) for name in ("email", "segments", "company")}
+    seen = digests({**now, "person": _mapping(found.get("person"))})
+    changed = {name for name, value in seen.items() if name in written and written[name] != value}
+    added = {name for name in seen if name.startswith("segments.") and name not in written}
+    notepad = str(found.get("notepad") or "")
+    blocks = blocks_of(notepad)
+    above = notepad[: notepad.find(blocks[0])] if blocks else notepad.rstrip().rpartition("\n")[0]
+    return bool(changed or added or above.strip())
 
 
 def _line(body: Mapping[str, object]) -> str:

@@ -15,6 +15,8 @@ from mig_crisp.text import clean
 REQUEST = (("crisp.requests", 1),)
 _MIME = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*")
 _LONGEST_NAME = 128
+_LONGEST_BYTES = 200
+"""Of a name in UTF-8: file systems take 255."""
 _IN_HTML = re.compile(
     r"""(?P<before>\bsrc\s*=\s*["'])(?P<url>[^"']*/attachments/(?P<id>[0-9A-Za-z_-]+)[^"']*)(?=["'])"""
 )
@@ -29,7 +31,13 @@ def upload(attachment: Attachment, settings: CrispSettings) -> Operation | None:
         name=_upload_name(attachment.ref),
         verb="bucket.upload" if to_bucket else "folder.copy",
         effect=Effect.FREE,
-        body={"file": File(attachment.ref), "name": file_name(attachment), "type": mime_of(attachment)},
+        body={
+            "file": File(attachment.ref),
+            "name": file_name(attachment),
+            "type": mime_of(attachment),
+            # Another folder, or another address of it, is another place.
+            **({} if to_bucket else {"folder": settings.files, "at": settings.files_url}),
+        },
         carries=(attachment.ref,),
         cost=REQUEST if to_bucket else (),
     )
@@ -95,11 +103,11 @@ def file_name(attachment: Attachment) -> str:
     text = " ".join(text.split()).lstrip(".")
     if not text:
         return f"file-{attachment.ref.id}{mimetypes.guess_extension(mime_of(attachment)) or ''}"
-    if len(text) > _LONGEST_NAME:
-        stem, dot, extension = text.rpartition(".")
-        tail = f"{dot}{extension}" if stem and len(extension) <= 16 else ""
-        text = text[: _LONGEST_NAME - len(tail)] + tail
-    return text
+    stem, dot, extension = text.rpartition(".")
+    tail = f"{dot}{extension}" if stem and len(extension.encode()) <= 16 else ""
+    body = text[: len(text) - len(tail)] if tail else text
+    body = body[: _LONGEST_NAME - len(tail)]
+    return body.encode()[: _LONGEST_BYTES - len(tail.encode())].decode("utf-8", "ignore") + tail
 
 
 def mime_of(attachment: Attachment) -> str:

@@ -117,10 +117,13 @@ class ThreadRenderer:
         """The whole thread as one note from the customer's side, so that it shows; then its files."""
         said = [record for record in self._unit.records if isinstance(record, Message | Note)]
         text = self._saying.words(transcript(conversation, said, self._look))
+        missing = [line for record in said for line in self._missing(record.ref, record.attachments)]
+        text = "\n\n".join(filter(None, (text, *missing)))
         files = [file for record in said for file in self._files.get(record.ref, [])]
         if not text and not files:
             return []
-        refs = tuple(record.ref for record in said)
+        # The conversation too: its status decides the form, and with it what becomes of everything in it.
+        refs = (conversation.ref, *(record.ref for record in said))
         last = max((_moment(record) for record in said), default=None)
         pieces = parts(text or "[This thread holds files only.]", self._settings.max_transcript)
         rows: list[Operation] = []
@@ -191,7 +194,9 @@ class ThreadRenderer:
 
     def _note(self, note: Note) -> list[Operation]:
         if not self._office.has_notes:
-            self._declined.append(Declined(note.ref, Fate.ARCHIVE, "this plan has no private notes"))
+            why = "this plan has no private notes"
+            refs = [note.ref, *(file.ref for file in self._files.get(note.ref, []))]
+            self._declined += [Declined(ref, Fate.ARCHIVE, why) for ref in refs]
             return []
         files = self._files.get(note.ref, [])
         lines = self._missing(note.ref, note.attachments)

@@ -37,7 +37,8 @@ def transcript(conversation: Conversation, records: Sequence[Record], look: Look
             continue
         when = _when(record)
         stamp = when.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S") if when else "undated"
-        text = record.text.strip() or ""
+        subject = record.subject.strip() if isinstance(record, Message) else ""
+        text = "\n".join(filter(None, (f"Subject: {subject}" if subject else "", record.text.strip())))
         if isinstance(record, Message) and record.redacted:
             text = f"{text}\n{REDACTED}".strip()
         if text:

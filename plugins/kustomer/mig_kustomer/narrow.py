@@ -69,8 +69,8 @@ class Narrow:
             found = await self._total(self._criteria(), archive=False) + await self._total(self._dates(), archive=True)
             if self._agents is not None:
                 found += await self._authored()
-        except Unserved as error:
-            log.info("narrow.unserved", status=error.status)
+        except Unreadable as error:  # Unserved is one
+            log.info("narrow.unserved", why=error.message)
             return False
         return found * _EACH < whole
 
@@ -125,7 +125,7 @@ class Narrow:
         try:
             context = _context("customers")
             body = _search(context, [{"customer_email": {"equals": who}}], {"customer_updated_at": "asc"})
-            leaf = await self._client.search(body, 1, self._settings.search_page)
+            leaf = await self._page(body, 1)
             found += [Row.of(body).id for body in leaf.rows]
         except Unserved as error:
             log.info("customers.unsearched", status=error.status)
@@ -170,11 +170,19 @@ class Narrow:
             body = _search(context, criteria, {_UPDATED: "desc"})
             page = 1
             while page <= self._settings.page_cap and page * self._settings.search_page <= self._settings.list_cap:
-                leaf = await self._client.search(body, page, self._settings.search_page, archive=archive)
+                leaf = await self._page(body, page, archive=archive)
                 yield [Row.of(one) for one in leaf.rows]
                 if leaf.next is None or not leaf.rows:
                     break
                 page += 1
+
+    async def _page(self, body: Mapping[str, Any], page: int, *, archive: bool = False) -> Leaf:
+        """One page of a search, whole: one that timed out shows a part (section 5)."""
+        for _ in range(self._settings.attempts):
+            leaf = await self._client.search(body, page, self._settings.search_page, archive=archive)
+            if leaf.meta.get("timed_out") is not True:
+                return leaf
+        raise Unreadable("a search timed out again and again", "Run the same command again later.")
 
     async def _searched(self) -> AsyncIterator[list[Row]]:
         context = _context("conversations")
@@ -301,8 +309,7 @@ class Narrow:
             try:
                 leaf = await self._client.get(path, {**query, "page": page, "pageSize": self._settings.list_page})
             except Unserved as error:
-                if error.status in (403, 404):
-                    log.warning("list.unserved", path=path.rpartition("/")[2], status=error.status)
+                if error.status == 404:
                     return
                 raise
             yield leaf
