@@ -21,7 +21,7 @@ from mig.platforms import Decision, Declined, Fate, Mapper, Operation, Rendered,
 
 DERIVED_KEY = "_derived"
 """The key in `extra` whose content never counts as a change (revisions, activity times, counters)."""
-_CACHE = 4096
+_CACHE = 512
 
 
 def staged_digest(record: Record) -> str:

@@ -38,6 +38,8 @@ class Delivery(Struct, frozen=True):
     """The operations that carry a record."""
     due: frozenset[str]
     """The names of the steps."""
+    tails: frozenset[str]
+    """The names of operations that are said again whenever anything is."""
     version: int
     """The unit's, when this was computed."""
 
@@ -220,12 +222,13 @@ class Deliverer:
         steps = diff(decided, known, moved=moved, phase=phase, everything=self._remap)
         last = max((operation.phase for operation in decided.operations), default=0)
         self.waiting_phases = max(self.waiting_phases, last)
+        tails = frozenset(operation.name for operation in decided.operations if operation.tail)
         carriers: dict[Ref, list[str]] = {}
         for operation in decided.operations:
             for ref in operation.carries:
                 carriers.setdefault(ref, []).append(operation.name)
         return Delivery(
-            decided, steps, known, last > phase, carriers, frozenset(step.op.name for step in steps), version
+            decided, steps, known, last > phase, carriers, frozenset(step.op.name for step in steps), tails, version
         )
 
     async def _needed(self, plan: Delivery, phase: int, above: tuple[UnitKey, ...]) -> None:
@@ -361,7 +364,9 @@ class Deliverer:
         declined = _declined(plan, mine, results)
         if declined:
             return msgspec.structs.replace(verdict, fate="archive", state="done", reason=declined)
-        written = ref in plan.decided.changed and any(_wrote(results.get(name)) for name in mine)
+        said = [name for name in mine if name not in plan.tails]
+        looked_at = ref in plan.decided.changed or (self._remap and any(name in results for name in said))
+        written = looked_at and any(_wrote(results.get(name)) for name in (said if self._remap else mine))
         return msgspec.structs.replace(verdict, state="done", written=written)
 
 

@@ -1,52 +1,21 @@
 """The one HTTP client: pacing, limits, redaction, and errors that say whether a request may have had an effect.
 
-httpx is imported in this package and nowhere else, so that its successor is a swap of a few lines.
+httpx and aiohttp's client are imported in this package and nowhere else.
 """
 
 from __future__ import annotations
 
-import ipaddress
-import json
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self
-from urllib.parse import urlsplit
+from typing import Self
+from urllib.parse import urlencode, urlsplit
 
-import httpx
 import msgspec
-from msgspec import Struct
 
-from mig.errors import NotApplied, Refused, Unclear
+from mig.errors import Refused, Unclear
 from mig.failpoints import failpoint
-from mig.http.transport import transport_for
+from mig.http.wire import Answer, Unreachable, wire_to
 from mig.platforms import Access
-
-
-class Unreachable(NotApplied):
-    """No connection could be made: nothing was sent."""
-
-
-class Answer(Struct, frozen=True):
-    """What came back, whatever its status."""
-
-    status: int
-    headers: Mapping[str, str]
-    """Lower-case names."""
-    body: bytes
-
-    def json(self) -> Any:
-        """The body as JSON; half surrogates and NUL, which real desks hold, are let through.
-
-        Raises:
-            Unclear: It is not JSON (a garbled answer says nothing about the effect).
-        """
-        try:
-            return msgspec.json.decode(self.body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            try:
-                return json.loads(self.body.decode("utf-8", "surrogatepass"))
-            except (ValueError, UnicodeDecodeError, RecursionError) as error:
-                raise Unclear(f"an answer with status {self.status} is not JSON ({len(self.body)} bytes)") from error
 
 
 class Http:
@@ -79,26 +48,22 @@ class Http:
         self._origin = origin
         self._prefix = parts.path.rstrip("/")
         self._access = access
-        self._max_answer = max_answer
-        host = parts.hostname or ""
-        limits = httpx.Limits(max_connections=64, max_keepalive_connections=32, keepalive_expiry=20)
-        self._client = httpx.AsyncClient(
-            headers=dict(headers),
-            timeout=httpx.Timeout(timeout_s),
-            transport=access.transport or transport_for(host, limits, loopback=_is_loopback(host)),
-            follow_redirects=False,
-            limits=limits,
-            trust_env=not _is_loopback(host),  # a proxy never stands before this machine itself
+        self._wire = wire_to(
+            parts.hostname or "",
+            headers,
+            timeout_s=timeout_s,
+            max_answer=max_answer,
+            transport=access.transport,
         )
 
     async def __aenter__(self) -> Self:
-        await self._client.__aenter__()
+        await self._wire.open()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._client.__aexit__(kind, error, trace)
+        await self._wire.close()
 
     async def request(
         self,
@@ -129,35 +94,15 @@ class Http:
         content = None if body is None else msgspec.json.encode(body)
         headers = {} if content is None else {"Content-Type": "application/json"}
         failpoint("request.before")
+        whole = f"{url}{'&' if '?' in url else '?'}{urlencode(query)}" if query else url
         try:
-            answer = await self._read(method, url, query, content, headers)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            raise Unreachable(f"{self._origin} cannot be reached ({type(error).__name__})") from error
-        except httpx.InvalidURL as error:
-            raise Refused(f"the address of a {method} is none", "A link in an answer is broken; report it.") from error
-        except httpx.HTTPError as error:
-            raise Unclear(f"no answer to {method} {_shape(path)} ({type(error).__name__})") from error
+            answer = await self._wire.send(method, whole, headers, content)
+        except Unreachable as error:
+            raise Unreachable(f"{self._origin} cannot be reached ({error.message})") from error
+        except Unclear as error:
+            raise Unclear(f"no answer to {method} {_shape(path)} ({error.message})") from error
         failpoint("request.answered")
         return answer
-
-    async def _read(
-        self,
-        method: str,
-        url: str,
-        query: Mapping[str, str | int] | None,
-        content: bytes | None,
-        headers: Mapping[str, str],
-    ) -> Answer:
-        async with self._client.stream(
-            method, url, params=dict(query) if query else None, content=content, headers=dict(headers)
-        ) as response:
-            chunks, size = [], 0
-            async for chunk in response.aiter_bytes():
-                size += len(chunk)
-                if size > self._max_answer:
-                    raise Unclear(f"the answer to {method} is larger than {self._max_answer} bytes")
-                chunks.append(chunk)
-            return Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, b"".join(chunks))
 
     def url(self, path: str) -> str:
         """The whole address of a path or of a link an answer gave.
@@ -202,13 +147,6 @@ def _shape(path: str) -> str:
     """A path without its query, ids and addresses, fit for a log."""
     parts = path.split("?")[0].split("/")
     return "/".join("{}" if any(c.isdigit() or c in "@%=" for c in part) else part for part in parts)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 __all__ = ["Answer", "Http", "Unreachable", "origin_of", "retry_after"]

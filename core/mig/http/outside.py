@@ -21,7 +21,8 @@ import httpx
 from msgspec import Struct
 
 from mig.errors import Lost, Unclear
-from mig.http.client import Unreachable, origin_of
+from mig.http.client import origin_of
+from mig.http.wire import Unreachable
 
 Resolver = Callable[[str], Awaitable[Sequence[str]]]
 """A host's name -> its IP addresses."""

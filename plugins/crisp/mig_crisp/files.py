@@ -80,7 +80,7 @@ class Uploads:
         return True
 
     async def _upload(self, file: Spooled, path: Path, name: str, mime: str) -> Receipt:
-        why = "Crisp's bucket gave no answer"
+        why, refused = "Crisp's bucket gave no answer", 0
         for attempt in range(1, self._settings.upload_attempts + 1):
             if attempt > 1:
                 await self._clock.sleep(min(0.5 * 2**attempt, 20.0))
@@ -105,7 +105,8 @@ class Uploads:
             if status < 300:
                 return Receipt({"url": public, "why": ""})
             why = f"Crisp's bucket answered {status}"
-            if status < 500 and status != 403 and status not in _LATER:  # 403: the address has expired
+            refused += status == 403  # once it may mean that the address has expired
+            if status < 500 and status not in _LATER and (status != 403 or refused > 1):
                 return _declined(f"Crisp's bucket refuses it ({status})")
             log.info("upload.retried", why=why, attempt=attempt)
         if not self._events.heard:

@@ -180,6 +180,7 @@ def message_of(body: Mapping[str, object]) -> dict[str, Any]:
     if not file:
         return message
     if file["why"]:
+        message.pop("stealth", None)  # a note is never stealthy; where it is no note, `instead` says so
         return {**message, **_mapping(body["instead"]), "content": in_words(str(file["name"]), str(file["why"]))}
     if message["type"] == "note":
         return {**message, "content": as_link(str(file["name"]), str(file["url"]))}
