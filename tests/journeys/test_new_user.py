@@ -14,6 +14,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -205,7 +206,7 @@ def _read(screen: int) -> str:
 
 
 def test_shares_and_hours_are_read_again_while_a_run_lasts(source: Sandbox, tmp_path: Path) -> None:
-    with serving("crisp") as target:
+    with serving("crisp") as target, ExitStack() as here:
         user = User(tmp_path, source, target)
         user.environment |= {"KUSTOMER_REQUESTS_PER_MINUTE": "60"}  # one request a second: it would last minutes
         user.write(f'[shares]\n"kustomer.all" = 0.02\n\n{ACKNOWLEDGED}')
@@ -216,6 +217,7 @@ def test_shares_and_hours_are_read_again_while_a_run_lasts(source: Sandbox, tmp_
             stdout=subprocess.PIPE,
             text=True,
         )
+        here.callback(process.kill)
         _until(tmp_path / "log", "workspace.opened")
         assert process.poll() is None
         other = (time.localtime().tm_hour + 12) % 24

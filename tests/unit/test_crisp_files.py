@@ -142,6 +142,7 @@ def test_names_are_safe_and_short(name: str, mime: str) -> None:
     assert found
     assert found == file_name(file(name=found, mime=mime)), "a clean name stays"
     assert len(found) <= 128
+    assert len(found.encode()) <= 200
     assert not set(found) & set("/\\\0\n\u202e")
     assert not found.startswith(".")
 
@@ -154,6 +155,7 @@ def test_names_are_safe_and_short(name: str, mime: str) -> None:
         ("\u202egpj.exe", "gpj.exe"),
         (".htaccess", "htaccess"),
         ("a\r\nb.txt", "a b.txt"),
+        ("漢" * 300 + ".jpeg", "漢" * 65 + ".jpeg"),
         ("x" * 300 + ".jpeg", "x" * 123 + ".jpeg"),
         ("", "file-f.jpg"),
     ],

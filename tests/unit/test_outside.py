@@ -29,6 +29,7 @@ NAMES = {
 
 
 async def resolve(host: str) -> Sequence[str]:
+    host.encode("idna")  # as the machine's resolver does
     if host not in NAMES:
         raise OSError("unknown")
     return NAMES[host]
@@ -91,6 +92,11 @@ async def test_an_address_of_the_sixth_version_too() -> None:
         "https://224.0.0.1/f",
         "https://240.0.0.1/f",
         *(f"https://{name}/f" for name in NAMES if name.split(".")[0] not in ("files", "two", "six")),
+        "https://cdn..x/f",
+        f"https://{'x' * 64}.example/f",
+        "https://xn--/f",
+        "https://[fec0::1]/f",
+        "https://files.example:99999/f",
         "https://files.example/a\tb",
         "https:\\\\files.example\\f",
         "",

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import mig
 import unit_common  # noqa: F401  # sets how hypothesis runs
 from mig.engine.decide import Decided
-from mig.engine.plan import Step, decode_body, diff, encode_body, operation_digest, windows
+from mig.engine.plan import Step, decode_body, diff, encode_body, operation_digest, widened, windows
 from mig.journal.delivery import OperationRow, Verdict
 from mig.model import Ref
 from mig.platforms import Effect, FromReceipt, Operation, Receipt, UnitKey
@@ -343,3 +343,26 @@ def test_the_order_of_keys_in_a_body_sends_nothing_again(body: dict[str, object]
 def test_what_is_sent_otherwise_is_another_digest(change: dict[str, Any]) -> None:
     one = Operation(name="x", verb="v", effect=Effect.PUT, body={"a": 1})
     assert operation_digest(msgspec.structs.replace(one, **change)) != operation_digest(one)
+
+
+def test_what_was_told_as_one_changes_as_one() -> None:
+    refs = [Ref(mig.MESSAGE, name) for name in "abc"]
+    whole = say(Ref(mig.CONVERSATION, "whole"), carries=tuple(refs))
+    parts = [say(ref) for ref in refs]
+    known = {whole.name: row(whole)}
+    told = decided(parts, changed=[refs[0]])
+    told.changed = widened(told, known)
+    assert [(step.op.name, step.action) for step in diff(told, known)] == [
+        *((part.name, "send") for part in parts),
+        (whole.name, "undo"),
+    ]
+    back = decided([whole], changed=[refs[1]])
+    there = {part.name: row(part) for part in parts}
+    back.changed = widened(back, there)
+    assert {(step.op.name, step.action) for step in diff(back, there)} == {
+        (whole.name, "send"),
+        *((part.name, "undo") for part in parts),
+    }
+    still = decided(parts)
+    still.changed = widened(still, known)
+    assert diff(still, known) == [], "a changed setting alone touches nothing"

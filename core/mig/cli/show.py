@@ -182,6 +182,8 @@ def _attention(report: Report) -> None:
         click.echo(f"  quarantined: {kind} {name}: {reason}")
     if report.warnings:
         click.echo(f"  {report.warnings} records were read with a warning (kept in the journal)")
+    if report.waiting:
+        click.echo(f"  {report.waiting} records were left out by an earlier release: `mig run --remap` moves them too")
     if report.orphans:
         click.echo(f"  up to {report.orphans} empty, invisible leftovers of unclear births (mig status lists them)")
     if report.new_migration and report.others:

@@ -54,6 +54,8 @@ class Report(Struct, kw_only=True):
     orphans: int = 0
     doubtful: int = 0
     warnings: int = 0
+    waiting: int = 0
+    """Records that only `--remap` moves."""
     sent: dict[str, int] = field(default_factory=dict)
     """Operations sent, by the kind of their unit."""
     units: dict[str, int] = field(default_factory=dict)
@@ -125,6 +127,7 @@ async def go(run: Run) -> Report:
         check_acknowledged(run.target_spec, run.acknowledged)
     began = run.clock.monotonic()
     budgets = Budgets(run.clock, run.shares, await run.journal.read(delivery.load_budgets))
+    live = Live(run.clock, budgets, run.hours, run.path, run.fixed_shares)
     if run.on_open is not None:
         run.on_open(budgets)
     access = {
@@ -145,7 +148,7 @@ async def go(run: Run) -> Report:
         number = await run.journal.write(
             lambda c: counts.begin_run(c, mig, now=_stamp(run.clock), host=socket.gethostname(), pid=os.getpid())
         )
-        engine = _Engine(run, source, target, mig, number, budgets, origin)
+        engine = _Engine(run, source, target, mig, number, budgets, live, origin)
         try:
             status, error = await engine.work()
         except Usage:
@@ -168,7 +171,7 @@ class _Engine:
     """The parts of a run, wired."""
 
     def __init__(
-        self, run: Run, source: Source, target: Target, mig: int, number: int, budgets: Budgets, origin: str
+        self, run: Run, source: Source, target: Target, mig: int, number: int, budgets: Budgets, live: Live, origin: str
     ) -> None:
         self._run = run
         self._mig = mig
@@ -178,7 +181,7 @@ class _Engine:
         self._notices: list[str] = []
         self._plan: Plan | None = None
         self._budgets = budgets
-        self._live = Live(run.clock, budgets, run.hours, run.path, run.fixed_shares)
+        self._live = live
         types = {**TYPES, **run.source_spec.kinds}
         self._extractor = Extractor(
             run.journal,
@@ -356,6 +359,7 @@ class _Engine:
             failures=await journal.read(lambda c: counts.failures(c, mig, narrow=narrow)),
             orphans=sum(count for _, count in await journal.read(lambda c: counts.orphans(c, mig))),
             doubtful=await journal.read(lambda c: counts.doubtful(c, mig)),
+            waiting=await journal.read(lambda c: counts.waiting(c, mig)),
             warnings=await journal.read(lambda c: counts.warnings(c, mig, narrow=narrow)),
             sent=dict(self._deliverer.sent),
             units=dict(self._deliverer.units),

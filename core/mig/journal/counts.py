@@ -131,6 +131,13 @@ def warnings(connection: Connection, mig: int, *, narrow: bool = False) -> int:
     return int(connection.execute(select(func.count()).where(*condition)).scalar_one())
 
 
+def waiting(connection: Connection, mig: int) -> int:
+    """Records that wait for something although their unit was delivered whole: what an earlier release left out."""
+    calm = select(unit.c.key).where(unit.c.migration == mig, unit.c.dirty.is_(False))
+    condition = [record.c.migration == mig, record.c.fate == "load", record.c.state == "staged"]
+    return int(connection.execute(select(func.count()).where(*condition, record.c.unit.in_(calm))).scalar_one())
+
+
 def dirty_units(connection: Connection, mig: int, *, narrow: bool = False) -> dict[str, int]:
     """Units that wait to be delivered, by kind."""
     kind = _before(connection, unit.c.key, ":").label("kind")

@@ -88,7 +88,7 @@ class Uploads:
                 signed = await self._signed(name, mime)
                 limit = _limit(signed)
                 if limit is not None and file.size > limit:
-                    return _declined(f"it is larger than this workspace takes ({limit} bytes)")
+                    return _declined(f"it is larger than this workspace takes ({limit / 1e6:g} MB)")
                 address, public = _addresses(signed)
                 status = await self._outside.put(address, path, {"Content-Type": mime})
             except Rejected as error:  # of the request for an address: the kind of file

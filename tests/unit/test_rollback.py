@@ -1,0 +1,176 @@
+"""What a rollback takes back: everything that is certainly ours, and nothing else; a canary is a thing of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import pytest
+
+import mig
+from mig.engine.canary import MARK, CanarySource, narrowed
+from mig.engine.rollback import Rollback
+from mig.journal import delivery, staging
+from mig.journal.delivery import Claim, Settled
+from mig.journal.store import Journal
+from mig.platforms import Call, Effect, Origin, Receipt, UnitKey
+from mig.settings import EngineSettings
+from mig_crisp.people import _is_edited
+from mig_crisp.written import digests
+from storm import MemorySource, VirtualClock
+
+
+class Undoing:
+    """A target that remembers what was taken back."""
+
+    def __init__(self, *, theirs: Sequence[str] = (), there: Sequence[str] = ()) -> None:
+        self.capabilities = mig.Capabilities({}, read_lag_s=1.0, request_life_s=1.0)
+        self.undone: list[str] = []
+        self._theirs, self._there = theirs, there
+
+    async def undo(self, name: str, verb: str, old: Receipt) -> bool:
+        if old.values["id"] in self._theirs:
+            return False
+        self.undone.append(old.values["id"])
+        return True
+
+    async def find(self, calls: Sequence[Call]) -> dict[tuple[UnitKey, str], Receipt]:
+        assert all("session" not in call.body or call.body["session"] for call in calls)
+        return {(c.unit, c.op.name): Receipt({"id": c.op.name}) for c in calls if c.op.name in self._there}
+
+
+def claim(name: str, effect: Effect = Effect.CREATE, marker: str | None = None) -> Claim:
+    return Claim(
+        name=name,
+        verb="say",
+        effect=effect,
+        digest="d",
+        marker=marker,
+        carries=(),
+        tail=False,
+        body=b"{}",
+        orphans=0,
+        before=None,
+    )
+
+
+async def rolled(target: Undoing, units: dict[str, list[tuple[Claim, Receipt | None]]]) -> tuple[Any, Journal]:
+    journal = Journal.open("sqlite://", inline=True)
+
+    def write(connection: Any) -> None:
+        staging.find_migration(connection, source="s", organisation="o", target="t", workspace="w", now="2026")
+        for key, operations in units.items():
+            claims = {one.name: one for one, _ in operations}
+            delivery.claim(connection, 1, key, list(claims.values()), 1)
+            done = [Settled(one.name, "done", receipt) for one, receipt in operations if receipt is not None]
+            delivery.settle(connection, 1, key, claims, done)
+
+    await journal.write(write)
+    found = await Rollback(journal, 1, target, VirtualClock(), EngineSettings()).run()  # type: ignore[arg-type]
+    return found, journal
+
+
+def made(name: str, origin: Origin = Origin.CREATED) -> Receipt:
+    return Receipt({"id": name}, origin)
+
+
+async def test_a_birth_takes_what_stands_in_it_along_and_threads_go_before_people() -> None:
+    target = Undoing()
+    found, journal = await rolled(
+        target,
+        {
+            "contact:a": [(claim("profile", marker="m"), made("p"))],
+            "conversation:b": [(claim("birth"), made("s")), (claim("message/1", marker="x"), made("1"))],
+        },
+    )
+    assert target.undone == ["s", "p"]
+    assert (found.units, found.left, found.orphans) == (2, [], 0)
+    assert await journal.read(lambda c: delivery.operations(c, 1, "conversation:b")) == {}
+    journal.close()
+
+
+async def test_an_unanswered_birth_is_counted_and_stops_nothing() -> None:
+    target = Undoing()
+    found, journal = await rolled(
+        target,
+        {
+            "conversation:a": [(claim("birth"), None)],
+            "conversation:b": [(claim("birth"), made("s"))],
+        },
+    )
+    assert target.undone == ["s"]
+    assert found.orphans == 1
+    assert found.units == 2
+    journal.close()
+
+
+async def test_what_is_in_doubt_is_asked_about_first() -> None:
+    target = Undoing(there=["profile"])
+    found, journal = await rolled(
+        target,
+        {
+            "contact:a": [(claim("profile", marker="m"), None)],
+            "contact:b": [(claim("other", marker="n"), None)],
+        },
+    )
+    assert target.undone == ["profile"]
+    assert found.units == 2
+    journal.close()
+
+
+async def test_what_others_made_or_work_in_stays_and_is_listed() -> None:
+    target = Undoing(theirs=["s"])
+    found, journal = await rolled(
+        target,
+        {
+            "contact:adopted": [(claim("profile", marker="m"), made("p", Origin.ADOPTED))],
+            "conversation:busy": [(claim("birth"), made("s"))],
+        },
+    )
+    assert target.undone == []
+    assert found.left == ["conversation:busy", "contact:adopted"]
+    assert await journal.read(lambda c: delivery.operations(c, 1, "conversation:busy"))
+    journal.close()
+
+
+WRITTEN = {"email": "a@b.example", "person": {"nickname": "A"}, "segments": ["vip"], "notepad": "[mig k:o contact/1]"}
+
+
+@pytest.mark.parametrize(
+    ("change", "edited"),
+    [
+        ({}, False),
+        ({"active": {"now": True}, "score": 3, "updated_at": 5}, False),
+        ({"person": {"nickname": "A", "gender": None}}, False),
+        ({"notepad": "2025-06-01T12:00:00.000+00:00 Bob (n1):\nours, from a thread\n\n[mig k:o contact/1]"}, False),
+        ({"person": {"nickname": "Ann"}}, True),
+        ({"email": "other@b.example"}, True),
+        ({"segments": ["vip", "call her"]}, True),
+        ({"notepad": "VIP! call her\n\n[mig k:o contact/1]"}, True),
+    ],
+)
+def test_a_profile_somebody_edited_shows_it(change: dict[str, Any], edited: bool) -> None:
+    assert _is_edited({**WRITTEN, **change}, digests(WRITTEN)) is edited
+
+
+async def test_a_canary_has_one_address_and_an_origin_of_its_own() -> None:
+    contact = mig.Contact(
+        ref=mig.Ref(mig.CONTACT, "1"),
+        emails=[mig.Address(value="real@x.example")],
+        phones=[mig.Address(value="+49")],
+        custom={"alt": "second@x.example", "tier": "gold"},
+    )
+    canary = CanarySource(MemorySource([contact]), "Me@here.example")
+    raw = (await canary.fetch([contact.ref]))[contact.ref]
+    (found,) = canary.parse(raw).records
+    assert b"x.example" not in msgspec.json.encode(found)
+    assert isinstance(found, mig.Contact)
+    assert [address.value for address in found.emails] == ["Me@here.example"]
+    assert found.custom["tier"] == "gold"
+    names = {
+        await CanarySource(MemorySource([]), one).identity() for one in ("me@here.example", "Me@here.example", "b@c")
+    }
+    assert len(names) == 2, "another address is another canary"
+    assert all(MARK in name for name in names)
+    assert narrowed(mig.Scope(filters={"tag": ("x",)})).filters == {"tag": ("x",), "limit": ("3",)}
