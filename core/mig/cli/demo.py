@@ -43,6 +43,7 @@ def demo(registry: Registry, dataset: Path | None, generate: int, seed: int, kee
         there = stack.enter_context(_sandbox(target, staff))
         environment = {**here["environment"], **there["environment"]}
         written = folder / "mig.toml"
+        written.touch(mode=0o600)
         written.write_text(_toml(target, registry.target(target).asks), "utf-8")
         config = load_config(
             written, source=source, target=target, state=f"sqlite:///{folder / 'demo.db'}", environment=environment
