@@ -77,10 +77,11 @@ def sandbox(name: str, *words: str) -> Iterator[Sandbox]:
 
 
 @contextmanager
-def desks(customers: int, seed: int) -> Iterator[tuple[Sandbox, Sandbox]]:
-    """A generated organisation, and an empty workspace that takes every kind of file."""
+def desks(customers: int, seed: int, dataset: Path | None = None) -> Iterator[tuple[Sandbox, Sandbox]]:
+    """An organisation, generated or from a file, and an empty workspace that takes every kind of file."""
+    made = ("--dataset", str(dataset)) if dataset else ("--generate", str(customers), "--seed", str(seed))
     with (
-        sandbox("kustomer", "--generate", str(customers), "--seed", str(seed)) as source,
+        sandbox("kustomer", *made) as source,
         sandbox("crisp", "--switch", "extensions=*") as target,
     ):
         yield source, target
