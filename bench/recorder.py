@@ -75,8 +75,8 @@ def _gives(kind: str, content: bytes) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    httpx.AsyncHTTPTransport.handle_async_request = _recorded  # type: ignore[method-assign]
-    AiohttpWire.send = _wired  # type: ignore[method-assign]
+    setattr(httpx.AsyncHTTPTransport, "handle_async_request", _recorded)  # noqa: B010  # typed, this would be an error
+    setattr(AiohttpWire, "send", _wired)  # noqa: B010  # likewise
     try:
         main()
     finally:

@@ -1,4 +1,4 @@
-"""What any test may ask for: a journal's URL in each of the databases it can lie in."""
+"""How hypothesis runs here, and what any test may ask for: a journal's URL in each of the databases it can lie in."""
 
 from __future__ import annotations
 
@@ -7,11 +7,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from pg_server import Server
 
 DATABASES = ["sqlite", "postgresql"]
+# The same examples in every run: a red test is red for everybody, and a machine under load makes nothing red.
+settings.register_profile(
+    "mig",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    max_examples=60,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("mig")
 
 
 @pytest.fixture(scope="session")

@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import msgspec
 import pytest
 
 import mig
 from mig.journal.store import Journal
-from storm import MemorySource, StormTarget, VirtualClock, counts, crash_at, run_once, small_desk
-
-
-async def quiet(records: list[mig.Record]) -> dict[str, Any]:
-    clock = VirtualClock()
-    target = StormTarget(clock)
-    journal = Journal.open("sqlite://", inline=True)
-    await run_once(journal, MemorySource(records), target, clock)
-    journal.close()
-    return target.end_state()
+from storm import MemorySource, StormTarget, VirtualClock, counts, crash_at, quiet, run_once, small_desk
 
 
 @pytest.mark.parametrize("window", [1, 4])

@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,6 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, Text, column, insert, select, table, text, update
 
 import mig
-import unit_common  # noqa: F401  # sets how hypothesis runs
 from mig import Refused, Usage
 from mig.journal import delivery, staging
 from mig.journal.schema import budget_use, identity, record
@@ -336,8 +336,9 @@ async def test_ids_of_any_letters_are_kept_found_and_ordered_alike_in_both_datab
         rows = [raw(one, name=f"r{n}") for n, one in enumerate(people)]
         threads = [raw(conversation("t"), name="t"), raw(message("m", "t"), name="m")]
         strange = [mig.Raw(f"r\0{n}", name, b"{}") for n, name in enumerate(IDS)]
+        kept = [(one, "d") for one in strange]
         await desk.read(rows, threads)
-        await desk.journal.write(lambda c: staging.stage_raws(c, desk.mig, [(one, "d") for one in strange]))  # noqa: B023
+        await desk.journal.write(partial(staging.stage_raws, mig=desk.mig, rows=kept))
         with desk.journal.reading() as c:
             assert staging.known_digests(c, desk.mig, strange) == {(one.resource, one.id): "d" for one in strange}
         await desk.deliver({"conversation:t": [one.ref for one in people]})

@@ -13,20 +13,11 @@ import mig
 from mig.failpoints import listen
 from mig.journal import counts, delivery, selection, undoing
 from mig.journal.store import Journal
-from storm import EPOCH, MemorySource, StormTarget, VirtualClock, crash_at, run_once, small_desk
+from storm import EPOCH, MemorySource, StormTarget, VirtualClock, crash_at, quiet, run_once, small_desk
 from storm import counts as totals
 
 if TYPE_CHECKING:
     from pg_server import Server
-
-
-async def quiet(records: list[mig.Record]) -> dict[str, Any]:
-    clock = VirtualClock()
-    target = StormTarget(clock)
-    journal = Journal.open("sqlite://", inline=True)
-    await run_once(journal, MemorySource(records), target, clock)
-    journal.close()
-    return target.end_state()
 
 
 async def test_a_crash_at_any_point_changes_nothing_in_the_end(postgres: Server) -> None:

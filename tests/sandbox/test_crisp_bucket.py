@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import httpx
 import pytest
-import socketio  # type: ignore[import-untyped, unused-ignore]
+import socketio
 
 import mig
 from mig_crisp.sandbox import spec

@@ -158,8 +158,9 @@ class Server:
 
     def admin(self, statement: str, database: str = "postgres") -> list[Any]:
         """Say something to the server, outside of any transaction. Returns: the rows it answers."""
-        where = {"host": str(self.folder), "user": "mig", "dbname": database}
-        with psycopg.connect(**where, autocommit=True, connect_timeout=5) as connection:  # type: ignore[arg-type]
+        with psycopg.connect(
+            host=str(self.folder), user="mig", dbname=database, autocommit=True, connect_timeout=5
+        ) as connection:
             answer = connection.execute(statement.encode())
             return answer.fetchall() if answer.description else []
 

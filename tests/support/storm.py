@@ -294,6 +294,16 @@ async def run_once(
     )
 
 
+async def quiet(records: Sequence[mig.Record]) -> dict[str, Any]:
+    """The end state of one undisturbed run over these records."""
+    clock = VirtualClock()
+    target = StormTarget(clock)
+    journal = Journal.open("sqlite://", inline=True)
+    await run_once(journal, MemorySource(records), target, clock)
+    journal.close()
+    return target.end_state()
+
+
 async def crash_at(
     n: int, journal: Journal, source: MemorySource, target: Any, clock: VirtualClock, **how: int
 ) -> bool:

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import unit_common  # noqa: F401  # sets how hypothesis runs
 from mig import Bucket, Budgets, Paused
 from storm import VirtualClock
 

@@ -12,7 +12,6 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import mig
-import unit_common  # noqa: F401  # sets how hypothesis runs
 from mig.testing import strategies as desk
 from mig_crisp.data import (
     RESERVED_CONVERSATION,

@@ -36,7 +36,10 @@ def message(name: str = "m", text: str = "hello", **more: Any) -> mig.Message:
     return mig.Message(ref=Ref(mig.MESSAGE, name), conversation=ROOT, sent_at=NOON, side="in", text=text, **more)
 
 
-def file(which: str = "f", parent: Ref = Ref(mig.MESSAGE, "m"), /, **more: Any) -> mig.Attachment:  # noqa: B008
+MESSAGE = Ref(mig.MESSAGE, "m")
+
+
+def file(which: str = "f", parent: Ref = MESSAGE, /, **more: Any) -> mig.Attachment:
     given = {"name": "photo.jpg", "mime": "image/jpeg", **more}
     return mig.Attachment(ref=Ref(mig.ATTACHMENT, which), parent=parent, **given)
 

@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mig
-import unit_common  # noqa: F401  # sets how hypothesis runs
 from mig import (
     Address,
     Agent,

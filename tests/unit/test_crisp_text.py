@@ -10,7 +10,6 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-import unit_common  # noqa: F401  # sets how hypothesis runs
 from mig.testing import strategies as desk
 from mig_crisp.text import clean, escape, hashed, joined, own_slug, parts, short_hash, slug, units
 

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mig
-import unit_common  # noqa: F401  # sets how hypothesis runs
 from mig.testing import strategies as desk
 from mig_crisp.marks import birth_line, born_from, fingerprint, marker
 from mig_crisp.written import digests, merged_data, merged_fields, merged_person, merged_segments

@@ -13,7 +13,6 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-import unit_common  # noqa: F401  # sets how hypothesis runs
 from mig import Access, Bucket, Budgets, MigError, Paused, Refused, Unclear
 from mig.http import Answer, Http, Unreachable, retry_after
 from storm import VirtualClock

@@ -22,7 +22,6 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, event, insert, select
 from sqlalchemy.engine import Engine, make_url
 
-import unit_common  # noqa: F401  # sets how hypothesis runs
 from mig import Refused, Usage
 from mig.failpoints import listen
 from mig.journal import counts, delivery, staging

@@ -15,7 +15,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mig
-import unit_common  # noqa: F401  # sets how hypothesis runs
 from mig.cli.common import redact, say_error, start_log
 from mig.settings import Secret
 from mig.testing import strategies as desk

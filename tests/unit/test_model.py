@@ -14,7 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mig
-import unit_common  # noqa: F401  # sets how hypothesis runs
 from mig.engine.decide import staged_digest
 from mig.model import DERIVED, TYPES, Contact, Conversation, Message, Ref
 from mig.testing import strategies as desk

@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mig
-import unit_common  # noqa: F401  # sets how hypothesis runs
 from mig.engine.decide import Decided
 from mig.engine.plan import Step, decode_body, diff, encode_body, operation_digest, widened, windows
 from mig.journal.delivery import OperationRow, Verdict

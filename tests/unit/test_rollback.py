@@ -18,20 +18,22 @@ from mig.platforms import Call, Effect, Origin, Receipt, UnitKey
 from mig.settings import EngineSettings
 from mig_crisp.people import _is_edited
 from mig_crisp.written import digests
-from storm import MemorySource, VirtualClock
+from storm import Crash, MemorySource, StormTarget, VirtualClock, run_once, small_desk
 
 
 class Undoing:
     """A target that remembers what was taken back."""
 
-    def __init__(self, *, theirs: Sequence[str] = (), there: Sequence[str] = ()) -> None:
+    def __init__(self, *, theirs: Sequence[str] = (), there: Sequence[str] = (), locked: Sequence[str] = ()) -> None:
         self.capabilities = mig.Capabilities({}, read_lag_s=1.0, request_life_s=1.0)
         self.undone: list[str] = []
-        self._theirs, self._there = theirs, there
+        self._theirs, self._there, self._locked = theirs, there, locked
 
     async def undo(self, name: str, verb: str, old: Receipt) -> bool:
         if old.values["id"] in self._theirs:
             return False
+        if old.values["id"] in self._locked:
+            raise mig.Rejected("removal is locked")
         self.undone.append(old.values["id"])
         return True
 
@@ -129,8 +131,49 @@ async def test_what_others_made_or_work_in_stays_and_is_listed() -> None:
         },
     )
     assert target.undone == []
-    assert found.left == ["conversation:busy", "contact:adopted"]
+    assert [left.unit for left in found.left] == ["conversation:busy", "contact:adopted"]
+    assert [left.why for left in found.left] == ["somebody else has worked in it", "it was there before us"]
     assert await journal.read(lambda c: delivery.operations(c, 1, "conversation:busy"))
+    journal.close()
+
+
+async def test_of_a_unit_that_stays_what_was_taken_back_is_forgotten_and_the_reason_is_told() -> None:
+    target = Undoing(locked=["1"])
+    found, journal = await rolled(
+        target,
+        {"contact:a": [(claim("note/1", marker="m1"), made("1")), (claim("note/2", marker="m2"), made("2"))]},
+    )
+    assert target.undone == ["2"]
+    assert [left.why for left in found.left] == ["removal is locked."]
+    assert set(await journal.read(lambda c: delivery.operations(c, 1, "contact:a"))) == {"note/1"}
+    assert found.units == 0
+    journal.close()
+
+
+async def test_no_run_begins_before_a_rollback_has_come_to_its_end() -> None:
+    """Killed between a removal and the journal's word of it: only the next rollback knows to ask."""
+    clock, journal = VirtualClock(), Journal.open("sqlite://", inline=True)
+    source = MemorySource(small_desk(threads=1))
+    target = StormTarget(clock)
+    await run_once(journal, source, target, clock)
+
+    class Dying(StormTarget):
+        async def undo(self, name: str, verb: str, old: Receipt) -> bool:
+            raise Crash
+
+    with pytest.raises(Crash):
+        await Rollback(journal, 1, Dying(clock), clock, EngineSettings()).run()
+    with pytest.raises(mig.Refused, match="rollback") as caught:
+        await run_once(journal, source, target, clock)
+    assert "mig rollback" in caught.value.hint
+
+    class Willing(StormTarget):
+        async def undo(self, name: str, verb: str, old: Receipt) -> bool:
+            return True
+
+    await Rollback(journal, 1, Willing(clock), clock, EngineSettings()).run()
+    report = await run_once(journal, source, target, clock)
+    assert report.kinds["message"].loaded == 3
     journal.close()
 
 

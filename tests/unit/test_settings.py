@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 from rich.console import Console
 from rich.traceback import Traceback
 
-import unit_common  # noqa: F401  # sets how hypothesis runs
 from mig import Usage
 from mig.settings import (
     Config,

@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mig
-import unit_common  # noqa: F401  # sets how hypothesis runs
 from mig.engine.protocol import Outcome, Stopped
 from mig.platforms import Effect, Operation, Origin, Receipt
 from storm import Crash, VirtualClock

@@ -15,7 +15,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mig
-import unit_common  # noqa: F401  # sets how hypothesis runs
 from mig.journal import delivery
 from mig.model import Ref
 from unit_desk import BEGIN, Desk, Placer, attachment, contact, conversation, message, note, raw

@@ -364,9 +364,9 @@ class Deliverer:
         declined = _declined(plan, mine, results)
         if declined:
             return msgspec.structs.replace(verdict, fate="archive", state="done", reason=declined)
-        said = [name for name in mine if name not in plan.tails]
-        looked_at = ref in plan.decided.changed or (self._remap and any(name in results for name in said))
-        written = looked_at and any(_wrote(results.get(name)) for name in (said if self._remap else mine))
+        # What is said again for its neighbours' sake (a tail) counts only for a record that changed itself.
+        said = mine if ref in plan.decided.changed else [name for name in mine if name not in plan.tails]
+        written = any(_wrote(results.get(name)) for name in said)
         return msgspec.structs.replace(verdict, state="done", written=written)
 
 

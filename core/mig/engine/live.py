@@ -107,7 +107,10 @@ class Live:
         while True:
             await asyncio.sleep(LOOK_S)  # the machine's own time: a clock that jumps must not make this spin
             self.look()
-            await tell(msgspec.json.encode(snapshot(progress, self._budgets, self._clock)).decode())
+            try:
+                await tell(msgspec.json.encode(snapshot(progress, self._budgets, self._clock)).decode())
+            except MigError as error:  # who only watches must not end what is watched, nor stop watching
+                log.warning("progress.untold", why=error.message)
 
     def look(self) -> None:
         """Take over shares and hours when mig.toml changed; one that cannot be read changes nothing."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Sequence
 
 from msgspec import Struct, field
@@ -10,13 +12,20 @@ from mig.clock import Clock
 from mig.engine.plan import Step, as_sent
 from mig.engine.protocol import Outcome, Settler
 from mig.errors import Refused
-from mig.journal import delivery, undoing
+from mig.journal import counts, delivery, undoing
 from mig.journal.delivery import OperationRow
 from mig.journal.store import Journal
 from mig.platforms import CanUndo, Effect, Operation, Origin, Target, UnitKey
 from mig.settings import EngineSettings
 
 _PAGE = 200
+
+
+class Left(Struct, frozen=True):
+    """A unit of which something still stands."""
+
+    unit: UnitKey
+    why: str
 
 
 class RolledBack(Struct):
@@ -26,8 +35,8 @@ class RolledBack(Struct):
     """Units of which nothing of ours stands any more."""
     removed: int = 0
     """Requests that removed something, or found it gone."""
-    left: list[str] = field(default_factory=list)
-    """Units in which somebody else has worked, or that were not ours: they stand as they are."""
+    left: list[Left] = field(default_factory=list)
+    """Units in which somebody else has worked, that were not ours, or whose removal the target refuses."""
     orphans: int = 0
     """Empty, invisible leftovers of unclear births, which nobody can find by an id."""
 
@@ -54,6 +63,7 @@ class Rollback:
         self._journal = journal
         self._mig = mig
         self._target = target
+        self._clock = clock
         self._settler = Settler(
             target,
             clock,
@@ -65,12 +75,25 @@ class Rollback:
     async def run(self) -> RolledBack:
         """Every unit, threads before the people they are bound to.
 
+        Until it has come to its end, no run begins: between a removal and the journal's word of it there is a moment
+        in which the journal is wrong.
+
         Raises:
             Refused: The target cannot undo, or does not let us.
             Paused: A quota is used up; run it again later.
         """
         if not isinstance(self._target, CanUndo):
-            raise Refused("this target cannot take anything back", "Remove it by hand; `mig ids` lists it.")
+            raise Refused("this target cannot take anything back", "Remove it by hand; `mig status --json` lists it.")
+        number = await self._journal.write(
+            lambda c: counts.begin_run(
+                c,
+                self._mig,
+                now=self._now(),
+                host=socket.gethostname(),
+                pid=os.getpid(),
+                status=counts.ROLLING_BACK,
+            )
+        )
         found = RolledBack()
         for threads in (True, False):
             after = ""
@@ -78,7 +101,13 @@ class Rollback:
                 for key in keys:
                     await self._unit(UnitKey(key), found)
                 after = keys[-1]
+        await self._journal.write(
+            lambda c: counts.end_run(c, number, now=self._now(), status="rolled back", report="{}")
+        )
         return found
+
+    def _now(self) -> str:
+        return self._clock.now().isoformat(timespec="milliseconds")
 
     async def _page(self, after: str, *, threads: bool) -> list[str]:
         return await self._journal.read(lambda c: undoing.units(c, self._mig, after, _PAGE, threads=threads))
@@ -88,24 +117,25 @@ class Rollback:
         found.orphans += sum(row.orphans + (1 if _is_lost(row) else 0) for row in rows.values())
         births = [row for row in rows.values() if _is_birth(row)]
         made = [row for row in rows.values() if row.effect == Effect.CREATE and row.marker is not None]
-        gone: set[str] = set()
-        left = False
-        for row in births:
+        there = [
+            row for row in reversed(made) if row.state == "sending" or (row.receipt is not None and row.state != "gone")
+        ]
+        whys: list[str] = []
+        gone: list[OperationRow] = []
+        for row in births or there:  # what a birth holds goes with it; the rest is taken back piece by piece
             outcome = await self._undo(key, row)
-            left = left or bool(outcome.reason)
-            gone.add(row.name)
             found.removed += 1
-        if not births:  # what a birth holds goes with it; the rest is taken back piece by piece
-            for row in reversed(made):
-                if row.state in ("done", "due", "sending") and (row.receipt is not None or row.state == "sending"):
-                    outcome = await self._undo(key, row)
-                    left = left or bool(outcome.reason)
-                    found.removed += 1
-        if left:
-            found.left.append(key)
+            if outcome.reason:
+                whys.append(outcome.reason)
+            else:
+                gone.append(row)
+        if not whys:
+            found.units += 1
+            await self._journal.write(lambda c: undoing.forget(c, self._mig, key))
             return
-        found.units += 1
-        await self._journal.write(lambda c: undoing.forget(c, self._mig, key))
+        found.left.append(Left(key, "; ".join(dict.fromkeys(whys))))
+        names, refs = [row.name for row in gone], {ref for row in gone for ref in row.carries}
+        await self._journal.write(lambda c: undoing.forget_some(c, self._mig, key, names, refs))
 
     async def _undo(self, key: UnitKey, row: OperationRow) -> Outcome:
         step = Step(
@@ -143,8 +173,8 @@ def summary(found: RolledBack) -> Sequence[str]:
     """What to say of it."""
     lines = [f"{found.units} units taken back in {found.removed} requests"]
     if found.left:
-        lines.append(f"{len(found.left)} left as they are: somebody has worked in them, or they were there before us")
-        lines += [f"  {key}" for key in found.left[:20]]
+        lines.append(f"{len(found.left)} left as they are:")
+        lines += [f"  {left.unit}: {left.why}" for left in found.left[:20]]
     if found.orphans:
         lines.append(f"up to {found.orphans} empty, invisible leftovers of unclear births cannot be found by an id")
     return lines

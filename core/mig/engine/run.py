@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 import structlog
 from msgspec import Struct, field
+from sqlalchemy import Connection
 
 from mig.budgets import Budgets
 from mig.clock import Clock
@@ -145,6 +146,11 @@ async def go(run: Run) -> Report:
         if unknown:
             raise Usage(f"there is no budget {unknown[0]}", f"Known: {', '.join(sorted(budgets.levels)) or 'none'}.")
         mig, is_new, origin = await _migration(run, source, target)
+        if await run.journal.read(lambda c: counts.is_rolling_back(c, mig)):
+            raise Refused(
+                "a rollback of this migration was begun and not finished: what still stands there is not known",
+                "Finish it with `mig rollback`; then run again.",
+            )
         number = await run.journal.write(
             lambda c: counts.begin_run(c, mig, now=_stamp(run.clock), host=socket.gethostname(), pid=os.getpid())
         )
@@ -368,7 +374,7 @@ class _Engine:
             places=await journal.read(lambda c: counts.places(c, mig)) if self._run.canary else [],
             error=error,
             new_migration=is_new,
-            others=sum(MARK not in row.organisation for row in await journal.read(counts.migrations)) - 1,
+            others=await journal.read(lambda c: _others(c, mig)),
         )
 
 
@@ -404,6 +410,10 @@ async def _migration(run: Run, source: Source, target: Target) -> tuple[int, boo
         )
     )
     return number, is_new, f"{run.source_spec.name}:{organisation}"
+
+
+def _others(connection: Connection, mig: int) -> int:
+    return sum(row.id != mig and MARK not in row.organisation for row in counts.migrations(connection))
 
 
 def _add(totals: dict[str, int], name: str, count: int) -> None:

@@ -12,6 +12,8 @@ from mig.journal import selection
 from mig.journal.schema import migration, operation, record, run, unit
 from mig.platforms import Receipt
 
+ROLLING_BACK = "rolling back"
+"""The status of a rollback that has not come to its end, be it under way or killed."""
 COLUMNS = ("loaded", "updated", "unchanged", "archived", "merged", "skipped", "failed", "pending")
 
 
@@ -184,14 +186,20 @@ def _before(connection: Connection, column: Any, mark: str) -> Any:
     return func.substr(column, 1, func.instr(column, mark) - 1)
 
 
-def begin_run(connection: Connection, mig: int, *, now: str, host: str, pid: int) -> int:
-    """A new run; one that never ended (it was killed) is closed first."""
+def begin_run(connection: Connection, mig: int, *, now: str, host: str, pid: int, status: str | None = None) -> int:
+    """A new run, or with a status `ROLLING_BACK` a rollback; one that never ended (it was killed) is closed first."""
     connection.execute(
         update(run).where(run.c.migration == mig, run.c.ended_at.is_(None)).values(ended_at=now, status="killed")
     )
-    made = connection.execute(insert(run).values(migration=mig, started_at=now, host=host, pid=pid))
+    made = connection.execute(insert(run).values(migration=mig, started_at=now, host=host, pid=pid, status=status))
     assert made.inserted_primary_key is not None
     return int(made.inserted_primary_key[0])
+
+
+def is_rolling_back(connection: Connection, mig: int) -> bool:
+    """Whether a rollback was begun and has not come to its end."""
+    found = select(run.c.id).where(run.c.migration == mig, run.c.ended_at.is_(None), run.c.status == ROLLING_BACK)
+    return connection.execute(found.limit(1)).first() is not None
 
 
 def end_run(connection: Connection, number: int, *, now: str, status: str, report: str) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, delete, select, update
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import ColumnElement, Connection, delete, select, tuple_, update
 
 from mig.journal.schema import operation, record, unit
+from mig.model import Ref
 
 
 def units(connection: Connection, mig: int, after: str, limit: int, *, threads: bool) -> list[str]:
@@ -23,9 +26,24 @@ def units(connection: Connection, mig: int, after: str, limit: int, *, threads: 
 def forget(connection: Connection, mig: int, key: str) -> None:
     """Nothing of a unit stands on the target any more: a later run begins with it anew."""
     connection.execute(delete(operation).where(operation.c.migration == mig, operation.c.unit == key))
+    _renew(connection, mig, key, record.c.unit == key)
+
+
+def forget_some(connection: Connection, mig: int, key: str, names: Sequence[str], refs: Collection[Ref]) -> None:
+    """Of a unit that stays these operations were taken back, and what they carried is not there any more."""
+    if not names:
+        return
+    connection.execute(
+        delete(operation).where(operation.c.migration == mig, operation.c.unit == key, operation.c.name.in_(names))
+    )
+    _renew(connection, mig, key, tuple_(record.c.kind, record.c.id).in_([(ref.kind, ref.id) for ref in refs]))
+
+
+def _renew(connection: Connection, mig: int, key: str, which: ColumnElement[bool]) -> None:
+    """These records wait again, and their unit is looked at in the next run."""
     connection.execute(
         update(record)
-        .where(record.c.migration == mig, record.c.unit == key, record.c.state.in_(("sending", "done", "failed")))
+        .where(record.c.migration == mig, which, record.c.state.in_(("sending", "done", "failed")))
         .values(state="staged", loaded_run=None, updated_run=None, mapped=None)
     )
     connection.execute(

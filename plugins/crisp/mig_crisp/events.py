@@ -40,22 +40,22 @@ class Events:
         self._settings = settings
         self._socket: socketio.AsyncClient | None = None
         self._waiting: dict[str, asyncio.Future[Mapping[str, Any]]] = {}
-        self._connecting = asyncio.Lock()
+        self._attempt: asyncio.Task[None] | None = None
         self.heard = 0
         """Events that somebody waited for."""
 
     async def ready(self) -> None:
-        """Be connected.
+        """Be connected. Who asks while an attempt is under way gets its outcome: a blocked socket costs one wait.
 
         Raises:
             Unclear: Not this time.
             Refused: The credentials do not do for events, or the endpoint is on strange ground.
         """
-        async with self._connecting:
+        if self._attempt is None or self._attempt.done():
             if self._socket is not None and self._socket.connected:
                 return
-            await self.close()
-            self._socket = await self._connect(await self._endpoint())
+            self._attempt = asyncio.create_task(self._anew())
+        await asyncio.shield(self._attempt)
 
     def expect(self, name: str) -> asyncio.Future[Mapping[str, Any]]:
         """The event that answers the request of this name."""
@@ -70,6 +70,15 @@ class Events:
 
     async def close(self) -> None:
         """Leave."""
+        if self._attempt is not None and not self._attempt.done():
+            self._attempt.cancel()
+        await self._leave()
+
+    async def _anew(self) -> None:
+        await self._leave()
+        self._socket = await self._connect(await self._endpoint())
+
+    async def _leave(self) -> None:
         socket, self._socket = self._socket, None
         if socket is not None:
             with contextlib.suppress(SocketIOError, OSError, asyncio.TimeoutError):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 # python-socketio has no types; whoever declares that in pyproject.toml makes this comment idle, not wrong.
-import socketio  # type: ignore[import-untyped, unused-ignore]
+import socketio
 from aiohttp import web
 
 from mig_crisp.sandbox.answers import Json
