@@ -20,8 +20,13 @@ from mig.plugins import Registry, load_files
 from mig.settings import Config, load_config, refuse_secrets
 
 F = TypeVar("F", bound=Callable[..., Any])
-_ADDRESS = re.compile(r"[^\s\"'<>(),;:]+@[^\s\"'<>(),;:]+\.\w+")
-_PRIVATE = frozenset(("authorization", "key", "api_key", "token", "password", "body", "text", "preview", "content"))
+_ADDRESS = re.compile(
+    r"[^\s\"'<>(),;:]+@[^\s\"'<>(),;:]+\.\w+"
+    r"|[^\s\"'<>(),;:/=&?]+%40[^\s\"'<>(),;:/=&?]+"  # as it stands in a path
+)
+_SECRET = ("authorization", "key", "api_key", "token", "password", "secret", "cookie")
+_PERSONAL = ("body", "text", "html", "preview", "content", "subject", "email", "phone")
+_PRIVATE = frozenset((*_SECRET, *_PERSONAL))
 
 
 class Common(Struct, frozen=True):
@@ -96,6 +101,8 @@ def start_log(log_file: Path | None) -> None:
     level = logging.WARNING
     last: Any = structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0, exception_formatter=_no_values)
     if log_file is not None:
+        if log_file.is_symlink() and log_file.lstat().st_uid not in (0, os.getuid()):
+            raise Refused(f"the log file {log_file} is a link somebody else made", "Remove it, or name another.")
         try:
             handle = os.open(log_file, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
         except OSError as error:

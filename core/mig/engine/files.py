@@ -131,7 +131,7 @@ class Files:
                 async with asyncio.timeout(self._settings.file_s):
                     return await self._read(self._source, decoded)
             except Lost as error:
-                log.warning("file.lost", ref=str(ref), why=error.message)
+                log.warning("file.lost", ref=str(ref), why=error.message, hint=error.hint)
                 return Spooled(None, why=error.message)
             except TimeoutError as error:
                 raise Rejected(
@@ -154,7 +154,10 @@ class Files:
                     async for chunk in chunks:
                         size += len(chunk)
                         if size > self._settings.file_mb * 1_000_000:
-                            raise Lost(f"it is larger than {self._settings.file_mb} MB ([engine] file_mb)")
+                            raise Lost(
+                                f"it is larger than {self._settings.file_mb} MB ([engine] file_mb)",
+                                "[engine] file_mb allows more; then run with --remap.",
+                            )
                         sha.update(chunk)
                         handle.write(chunk)
         except OSError as error:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
+import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -22,6 +23,7 @@ from msgspec import Struct
 
 from mig.errors import Lost, Unclear
 from mig.http.client import origin_of
+from mig.http.packed import PackedOtherwise, unpacked
 from mig.http.wire import Unreachable
 
 Resolver = Callable[[str], Awaitable[Sequence[str]]]
@@ -30,6 +32,20 @@ _REDIRECTS = 5
 _MOVED = frozenset((301, 302, 303, 307, 308))
 _BLOCK = 65_536
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_INWARD = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            "192.0.0.0/24",  # a cloud's metadata among them; which parts Python calls global changes with its version
+            "192.88.99.0/24",  # relays into 6to4
+            "168.63.129.16/32",  # the inside of a cloud, at an address that is public by its number
+            "3fff::/20",  # documentation
+        ),
+    )
+)
+"""Beside what Python's own tables hold."""
+_ISATAP = frozenset((0x0000_5EFE, 0x0200_5EFE))
+_FORBIDDEN = "mig reads files from the open internet only, by https: attach it anew at the source, then run again."
 
 
 class Opened(Struct, frozen=True):
@@ -39,7 +55,7 @@ class Opened(Struct, frozen=True):
     headers: Mapping[str, str]
     """Lower-case names."""
     chunks: AsyncIterator[bytes]
-    """Raises `Unclear` when it breaks off."""
+    """Unpacked. Raises `Unclear` when it breaks off, `Lost` when it is packed as nobody asked."""
 
 
 class Outside:
@@ -95,7 +111,7 @@ class Outside:
                 headers = {name.lower(): value for name, value in response.headers.items()}
                 yield Opened(response.status_code, headers, _chunks(response))
                 return
-        raise Lost(f"its address was redirected more than {_REDIRECTS} times")
+        raise Lost(f"its address was redirected more than {_REDIRECTS} times", _FORBIDDEN)
 
     async def put(self, url: str, file: Path, headers: Mapping[str, str]) -> int:
         """Send a file's bytes to an address, streaming; redirects are not followed.
@@ -139,6 +155,8 @@ class Outside:
             if address:  # connect to what was checked; the certificate is still that of the name
                 request.url = name.copy_with(host=address)
                 request.extensions["sni_hostname"] = host
+                # Connections are kept by address: kept, this one would serve another name under this one's certificate.
+                request.headers["Connection"] = "close"
             try:
                 return await self._client.send(request, stream=True)
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
@@ -153,18 +171,18 @@ class Outside:
             target = httpx.URL(url)
             host = target.host  # a name that no name can be shows here
         except (httpx.InvalidURL, ValueError) as error:
-            raise Lost("its address is no address") from error
+            raise Lost("its address is no address", _FORBIDDEN) from error
         if origin is None or any(char <= " " or char == "\\" for char in url):
-            raise Lost("its address is no address of the web")
+            raise Lost("its address is no address of the web", _FORBIDDEN)
         if target.userinfo:
-            raise Lost("its address carries credentials and was not followed")
+            raise Lost("its address carries credentials and was not followed", _FORBIDDEN)
         if origin in self._allowed:
             return target, host, ("",)
         if target.scheme != "https":
-            raise Lost("its address is not https and was not followed")
+            raise Lost("its address is not https and was not followed", _FORBIDDEN)
         addresses = await self._addresses(host)
         if not all(map(_is_public, addresses)):
-            raise Lost("its address leads into a private network and was not followed")
+            raise Lost("its address leads into a private network and was not followed", _FORBIDDEN)
         return target, host, addresses
 
     async def _addresses(self, host: str) -> Sequence[str]:
@@ -175,7 +193,7 @@ class Outside:
         try:
             found = await self._resolve(host)
         except UnicodeError as error:  # a label no name server takes
-            raise Lost("its address is no address") from error
+            raise Lost("its address is no address", _FORBIDDEN) from error
         except OSError as error:
             raise Unreachable("the host of a file's address has no address now") from error
         if not found:
@@ -185,16 +203,19 @@ class Outside:
 
 def _is_public(address: str) -> bool:
     """Whether an IP address is one of the open internet, also when it is wrapped in another."""
-    ip = ipaddress.ip_address(address.partition("%")[0])
+    if "%" in address:
+        return False  # a zone is a link of this machine
+    ip = ipaddress.ip_address(address)
     if isinstance(ip, ipaddress.IPv6Address):
-        inner = ip.ipv4_mapped or ip.sixtofour
-        if inner is None and ip in _NAT64:
-            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+        last = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+        inner = ip.ipv4_mapped or ip.sixtofour or (last if ip in _NAT64 else None)
         if inner is not None:
-            ip = inner
-        elif ip.is_site_local:
+            return _is_public(str(inner))
+        tunnels = int(ip) >> 32 & 0xFFFFFFFF in _ISATAP
+        if ip.is_site_local or (tunnels and not _is_public(str(last))):
             return False
-    return ip.is_global and not ip.is_multicast and not ip.is_reserved
+    inward = ip.is_multicast or ip.is_reserved or any(ip in network for network in _INWARD)
+    return ip.is_global and not inward
 
 
 async def _resolve(host: str) -> Sequence[str]:
@@ -204,9 +225,11 @@ async def _resolve(host: str) -> Sequence[str]:
 
 async def _chunks(response: httpx.Response) -> AsyncIterator[bytes]:
     try:
-        async for chunk in response.aiter_bytes(_BLOCK):
+        async for chunk in unpacked(response):
             yield chunk
-    except (httpx.HTTPError, httpx.StreamError) as error:
+    except PackedOtherwise as error:
+        raise Lost(f"its store sends it packed ({error}), though it was asked not to", "Fetch it by hand.") from error
+    except (httpx.HTTPError, httpx.StreamError, zlib.error) as error:
         raise Unclear(f"a file's bytes broke off ({type(error).__name__})") from error
 
 

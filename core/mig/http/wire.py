@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import urllib.request
+import zlib
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -19,6 +20,7 @@ from msgspec import Struct
 from yarl import URL
 
 from mig.errors import NotApplied, Refused, Unclear
+from mig.http.packed import PackedOtherwise, unpacked
 
 _CONNECTIONS = 64
 _KEPT_S = 20.0
@@ -165,7 +167,7 @@ class _Httpx:
     ) -> None:
         self._max_answer = max_answer
         self._client = httpx.AsyncClient(
-            headers=dict(headers),
+            headers={"Accept-Encoding": "gzip, deflate", **headers},
             timeout=httpx.Timeout(timeout_s),
             transport=transport,
             follow_redirects=False,
@@ -183,7 +185,7 @@ class _Httpx:
         try:
             async with self._client.stream(method, url, content=content, headers=dict(headers)) as response:
                 chunks, size = [], 0
-                async for chunk in response.aiter_bytes():
+                async for chunk in unpacked(response):
                     size += len(chunk)
                     if size > self._max_answer:
                         raise Unclear(f"the answer to {method} is larger than {self._max_answer} bytes")
@@ -194,7 +196,7 @@ class _Httpx:
             raise Unreachable(type(error).__name__) from error
         except httpx.InvalidURL as error:
             raise Refused(f"the address of a {method} is none", "A link in an answer is broken; report it.") from error
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, zlib.error, PackedOtherwise) as error:
             raise Unclear(type(error).__name__) from error
 
 

@@ -37,6 +37,7 @@ class SqliteFile:
     def prepare(self, create: bool) -> None:
         """Before SQLite opens it: refuse what is not ours, and make the file private."""
         if self._file is not None:
+            _refuse_planted(self._file)
             _look_first(self._file)
             _make_private(self._file, create)
 
@@ -74,6 +75,12 @@ class SqliteFile:
         self.engine.dispose()
         if self._lock is not None:
             self._lock.release()
+
+
+def _refuse_planted(file: Path) -> None:
+    """In a folder others write to, their link could lead the journal, and every body in it, to a file of theirs."""
+    if file.is_symlink() and file.lstat().st_uid not in (0, os.getuid()):
+        raise Refused(f"the journal {file} is a link somebody else made", "Remove it, or name another with --state.")
 
 
 def _look_first(file: Path) -> None:

@@ -39,6 +39,7 @@ class Events:
         self._client = client
         self._settings = settings
         self._socket: socketio.AsyncClient | None = None
+        self._http: aiohttp.ClientSession | None = None
         self._waiting: dict[str, asyncio.Future[Mapping[str, Any]]] = {}
         self._attempt: asyncio.Task[None] | None = None
         self.heard = 0
@@ -83,6 +84,9 @@ class Events:
         if socket is not None:
             with contextlib.suppress(SocketIOError, OSError, asyncio.TimeoutError):
                 await socket.disconnect()
+        http, self._http = self._http, None
+        if http is not None:
+            await http.close()
 
     async def _endpoint(self) -> str:
         """Asked before every connection: an old one may be closed to us."""
@@ -99,7 +103,10 @@ class Events:
         return address
 
     async def _connect(self, address: str) -> socketio.AsyncClient:
-        socket = socketio.AsyncClient(reconnection=False, handle_sigint=False, logger=False, engineio_logger=False)
+        self._http = _staying()
+        socket = socketio.AsyncClient(
+            reconnection=False, handle_sigint=False, logger=False, engineio_logger=False, http_session=self._http
+        )
         answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
         def say(text: str) -> None:
@@ -131,8 +138,7 @@ class Events:
         except (TimeoutError, SocketIOError, aiohttp.ClientError, OSError, ValueError) as error:
             with contextlib.suppress(SocketIOError, OSError):
                 await socket.disconnect()
-            if socket.eio.http is not None:  # what could not connect leaves its session open
-                await socket.eio.http.close()
+            await self._http.close()
             raise Unclear(f"Crisp's socket for events cannot be used ({type(error).__name__})") from error
         if said == "unauthorized":
             await socket.disconnect()
@@ -164,6 +170,17 @@ class Events:
         if future is not None and not future.done():
             self.heard += 1
             future.set_result(event)
+
+
+def _staying() -> aiohttp.ClientSession:
+    """A session that follows no redirect: the host the socket was trusted for is the one that gets the key."""
+
+    async def refuse(*_: object) -> None:
+        raise aiohttp.ClientError("redirected")
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_redirect.append(refuse)
+    return aiohttp.ClientSession(trace_configs=[trace])
 
 
 def is_trusted(address: str, settings: CrispSettings) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import math
 import os
@@ -135,9 +136,9 @@ class Uploads:
         assert file.path is not None
         place = f"{file.sha256[:2]}/{file.sha256}/{name}"
         target = Path(self._settings.files.partition(":")[2]) / place
+        partial = target.with_name(f".{uuid.uuid4().hex}")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            partial = target.with_name(f".{uuid.uuid4().hex}")
             with file.path.open("rb") as source, partial.open("xb") as copy:
                 while block := source.read(1 << 20):
                     copy.write(block)
@@ -145,6 +146,8 @@ class Uploads:
                 os.fsync(copy.fileno())
             partial.replace(target)
         except OSError as error:
+            with contextlib.suppress(OSError):
+                partial.unlink(missing_ok=True)
             if error.errno in (errno.ENAMETOOLONG, errno.EINVAL):
                 raise Rejected(f"the folder of `files` takes no such name: {error.strerror}", "Rename it.") from error
             raise Refused(
