@@ -33,8 +33,8 @@ demo: $(VENV)/run.stamp ## The whole story on two sandboxes on this machine
 test: $(VENV)/test.stamp ## The test suite
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-soak: $(VENV)/test.stamp ## The slow tests, which make test leaves out
-	$(BIN)/python -m pytest -m soak
+soak: $(VENV)/test.stamp ## The long proofs, which make test leaves out, and what they counted
+	$(BIN)/python bench/soak.py
 
 fidelity: $(VENV)/run.stamp ## The platforms' own clients judge our sandboxes (node and npm are needed)
 	$(BIN)/python bench/fidelity/run.py

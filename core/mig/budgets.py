@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from mig.clock import Clock
 from mig.errors import Paused
@@ -24,6 +25,19 @@ class Bucket(Struct, frozen=True):
     """Which part of it is ours: a live desk may need the rest."""
     daily: bool = False
     """Counted per window of `per_s` (a day), kept over restarts, and never paced inside it."""
+    account: str = ""
+    """Of a daily bucket: whose. What was used is kept for each account, and shared by all runs on it."""
+    slack: float = 0.0
+    """The part of the amount that nobody spends: half of it lets a pace that fell behind catch up, half is for
+    requests that left evenly and arrive unevenly."""
+    rolling: bool = False
+    """No more than the amount are under way or answered in any `per_s` seconds, however late they arrive: then a
+    platform that counts in windows never sees too many."""
+
+    @property
+    def purse(self) -> str:
+        """The name under which the journal keeps what was used."""
+        return f"{self.name} {self.account}" if self.account else self.name
 
 
 class Level(Struct):
@@ -42,11 +56,28 @@ class Level(Struct):
     """By this process."""
     opening: int | None = None
     """What was spent before the first unit."""
+    flying: int = 0
+    """Left, and not answered yet."""
+    answered: deque[float] = field(default_factory=deque)
+    """Of a rolling bucket: when those were answered that still count."""
+    slow_gap_s: float = 0.0
+    slow_until: float = 0.0
 
     @property
     def ours(self) -> float:
         """Our part of the amount, at least one."""
         return max(1.0, self.bucket.amount * self.share)
+
+    @property
+    def gap_s(self) -> float:
+        """Seconds from one request to the next at our pace."""
+        part = min(self.share, 1.0 - self.bucket.slack)
+        return self.bucket.per_s / max(1.0, self.bucket.amount * part)
+
+    @property
+    def behind_s(self) -> float:
+        """How far the pace may fall behind and still catch up."""
+        return self.bucket.slack / 2 * self.bucket.amount * self.gap_s
 
 
 class Reservation:
@@ -75,6 +106,9 @@ class Budgets:
         self._shares = dict(shares or {})
         self._before = dict(used or {})
         self._unsaved: dict[tuple[str, int], int] = {}
+        self._waiting = 0
+        self._waited = 0.0
+        self._waited_at = clock.monotonic()
         self.levels: dict[str, Level] = {}
 
     def declare(self, buckets: Sequence[Bucket]) -> None:
@@ -94,7 +128,7 @@ class Budgets:
             level.share = self._shares.get(name, level.bucket.share)
 
     async def spend(self, names: Sequence[str], count: int = 1) -> None:
-        """Wait until every bucket named has room, and take from all of them.
+        """Wait until every bucket named has room, and take from all of them; `landed` says when it was answered.
 
         Raises:
             Paused: A daily bucket is used up.
@@ -107,7 +141,35 @@ class Budgets:
         for level in daily:  # all or none
             self._spend_daily(level, count, reservation)
         while (wait := self._take(known, count)) > 0:
-            await self._clock.sleep(wait)
+            self._tally(1)
+            try:
+                await self._clock.sleep(wait)
+            finally:
+                self._tally(-1)
+
+    def landed(self, names: Sequence[str]) -> None:
+        """A request that was spent for was answered, or will not be."""
+        now = self._clock.monotonic()
+        for level in (self.levels[name] for name in names if name in self.levels):
+            level.flying = max(0, level.flying - 1)
+            if level.bucket.rolling:
+                level.answered.append(now)
+
+    def lately(self, name: str) -> int:
+        """How many of a rolling bucket were answered within its window."""
+        level = self.levels[name]
+        self._forget(level, self._clock.monotonic())
+        return len(level.answered)
+
+    def waited_s(self) -> float:
+        """Seconds spent waiting for room so far, those of all who wait together added up."""
+        self._tally(0)
+        return self._waited
+
+    def slow(self, name: str, gap_s: float, for_s: float) -> None:
+        """Let requests leave no closer than `gap_s` for so many seconds; a later word replaces an earlier one."""
+        level = self.levels[name]
+        level.slow_gap_s, level.slow_until = gap_s, self._clock.monotonic() + for_s
 
     def close(self, name: str, seconds: float) -> None:
         """The platform refused: nothing leaves from this bucket for so many seconds."""
@@ -163,7 +225,7 @@ class Budgets:
         window = int(self._clock.now().timestamp() // level.bucket.per_s)
         if window != level.window:
             level.window = window
-            level.used = self._before.get((level.bucket.name, window), 0)
+            level.used = self._before.get((level.bucket.purse, window), 0)
         return level
 
     def _check_daily(self, level: Level, count: int, reservation: Reservation | None) -> None:
@@ -182,7 +244,7 @@ class Budgets:
     def _count(self, level: Level, count: int) -> None:
         level.used += count
         level.spent += count
-        key = (level.bucket.name, level.window)
+        key = (level.bucket.purse, level.window)
         self._unsaved[key] = self._unsaved.get(key, 0) + count
 
     def _take(self, levels: Sequence[Level], count: int) -> float:
@@ -192,14 +254,35 @@ class Budgets:
         for level in levels:
             wait = max(wait, level.closed_until - now)
             if not level.bucket.daily:
-                wait = max(wait, level.due - now)
+                wait = max(wait, level.due - now, self._full_s(level, now))
         if wait > 0:
             return wait
         for level in levels:
             if not level.bucket.daily:
+                gap = max(level.gap_s, level.slow_gap_s if now < level.slow_until else 0.0)
                 level.used += count
-                level.due = max(level.due, now) + count * level.bucket.per_s / level.ours
+                level.flying += count
+                level.due = max(level.due, now - level.behind_s) + count * gap
         return 0.0
+
+    def _full_s(self, level: Level, now: float) -> float:
+        """Seconds until a rolling bucket may have room again; 0: it has."""
+        if not level.bucket.rolling:
+            return 0.0
+        self._forget(level, now)
+        if level.flying + len(level.answered) < level.bucket.amount:
+            return 0.0
+        return level.answered[0] + level.bucket.per_s - now if level.answered else level.gap_s
+
+    def _forget(self, level: Level, now: float) -> None:
+        while level.answered and level.answered[0] <= now - level.bucket.per_s:
+            level.answered.popleft()
+
+    def _tally(self, more: int) -> None:
+        now = self._clock.monotonic()
+        self._waited += self._waiting * (now - self._waited_at)
+        self._waited_at = now
+        self._waiting += more
 
     def _used_up(self, level: Level) -> Paused:
         name = level.bucket.name

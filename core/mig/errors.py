@@ -82,6 +82,13 @@ class Lost(RecordError):
     """The bytes of a file cannot be had, now or later: it is archived with this reason, and its place names it."""
 
 
+class Postponed(MigError):
+    """A network or a store fails one record, and nothing of it has taken effect: it waits for the next run.
+
+    Nothing is wrong with the record, so it is never quarantined for this.
+    """
+
+
 class NotApplied(MigError):
     """A request that certainly had no effect (429, refused connection): it is sent again later.
 

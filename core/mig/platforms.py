@@ -67,6 +67,12 @@ class Scope(Struct, frozen=True):
     A source may read more than this: what is moved is decided over what was read.
     """
 
+    @property
+    def limit(self) -> int | None:
+        """How many conversations at most; None: all."""
+        given = self.filters.get("limit")
+        return int(given[0]) if given else None
+
 
 class Partition(Struct, frozen=True, order=True):
     """A part of the extraction that runs, resumes and is paced alone: ("messages", "archive")."""

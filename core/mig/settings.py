@@ -49,8 +49,8 @@ class Settings(Struct, frozen=True, kw_only=True):
 class EngineSettings(Settings, frozen=True, kw_only=True):
     """`[engine]`: how a run goes about it."""
 
-    lanes: int = 8
-    """Units delivered at the same time."""
+    lanes: int = 32
+    """Units delivered at the same time at most; how many make it faster, up to this, a run finds out."""
     window: int = 16
     """Operations of a unit claimed in one transaction."""
     readers: int = 4

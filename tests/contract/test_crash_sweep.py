@@ -9,7 +9,9 @@ import pytest
 
 import mig
 from mig.journal.store import Journal
-from storm import MemorySource, StormTarget, VirtualClock, counts, crash_at, quiet, run_once, small_desk
+from storm import MemorySource, StormTarget, VirtualClock, crash_at, quiet, run_once, small_desk
+from storm import counts as totals
+from tally import count
 
 
 @pytest.mark.parametrize("window", [1, 4])
@@ -26,12 +28,13 @@ async def test_a_crash_at_any_point_changes_nothing_in_the_end(window: int) -> N
         report = await run_once(journal, source, target, clock, window=window)
         assert target.end_state() == expected, f"crash point {n}"
         assert target.orphans() <= report.orphans, f"crash point {n}"
-        assert counts(report)["failed"] == counts(report)["pending"] == 0
+        assert totals(report)["failed"] == totals(report)["pending"] == 0
         before = len(target.writes)
         again = await run_once(journal, source, target, clock, window=window)
         assert len(target.writes) == before, f"crash point {n}: a second run wrote"
         assert again.doubtful == 0
         journal.close()
+    count("crash points, SQLite", points=n)
     assert n > 60
 
 
@@ -67,6 +70,7 @@ async def test_a_crash_at_any_point_of_a_later_run_changes_nothing_in_the_end(wi
         await run_once(journal, source, target, clock, window=window)
         assert target.end_state() == expected, f"crash point {n}"
         journal.close()
+    count("crash points of a later run, SQLite", points=n)
     assert n > 30
 
 
@@ -119,4 +123,31 @@ async def test_a_pause_in_the_middle_of_a_doubt_forgets_nothing(at: str) -> None
     report = await run_once(journal, source, target, clock)
     assert target.end_state() == expected
     assert target.orphans() <= report.orphans
+    journal.close()
+
+
+class PausedBeforeTheState(StormTarget):
+    """Has no quota left when the state would be said again."""
+
+    dry = False
+
+    async def revise(self, call: mig.Call, old: mig.Receipt) -> mig.Receipt:
+        if self.dry and call.op.name == "state":
+            raise mig.Paused("no quota")
+        return await super().revise(call, old)
+
+
+@pytest.mark.parametrize("window", [1, 16])
+async def test_a_pause_between_a_message_and_the_state_it_undid_does_not_forget_the_state(window: int) -> None:
+    records = small_desk(threads=1, messages=2)
+    clock, journal = VirtualClock(), Journal.open("sqlite://", inline=True)
+    source, target = MemorySource(records), PausedBeforeTheState(clock)
+    await run_once(journal, source, target, clock, window=window)
+    more = small_desk(threads=1, messages=3)
+    source.records = {record.ref: record for record in more}
+    target.dry = True
+    assert (await run_once(journal, source, target, clock, window=window)).status == "paused"
+    target.dry = False
+    await run_once(journal, source, target, clock, window=window)
+    assert target.end_state() == await quiet(more)
     journal.close()

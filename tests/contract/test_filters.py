@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 import mig
 from desk_process import Sandbox, serving
-from desk_selection import SOCIAL, Ids, Selection, Wanted
+from desk_selection import SOCIAL, Ids, Selection, Wanted, related
 from mig.cli.scope import read_scope
 from mig.clock import SystemClock
 from mig.engine.run import Run, go
@@ -28,6 +28,7 @@ from mig.settings import EngineSettings, platform_settings
 from mig_kustomer.narrow import Narrow
 
 FILTERS = ("only", "since", "until", "agent", "customer", "channel", "tag", "limit")
+TIGHT = {"KUSTOMER_LIST_CAP": "45", "KUSTOMER_LIST_PAGE": "5", "KUSTOMER_SEARCH_PAGE": "15"}
 PAIRS = [*((one,) for one in FILTERS), *itertools.combinations(FILTERS, 2)]
 
 
@@ -39,8 +40,21 @@ def desks() -> Iterator[tuple[Sandbox, Sandbox]]:
 
 @pytest.fixture(scope="module")
 def rows(desks: tuple[Sandbox, Sandbox]) -> dict[str, dict[str, Any]]:
+    return rows_of(desks[0])
+
+
+@pytest.fixture(scope="module")
+def tight() -> Iterator[tuple[Sandbox, Sandbox]]:
+    """A desk that shows so little of a list or a search that whole conversations do not fit in."""
+    options = ("--generate", "70", "--seed", "7", "--switch", f"cap={TIGHT['KUSTOMER_LIST_CAP']}")
+    with serving("kustomer", *options) as source, serving("crisp") as target:
+        yield Sandbox(source.url, {**source.environment, **TIGHT}), target
+
+
+def rows_of(desk: Sandbox) -> dict[str, dict[str, Any]]:
+    """The organisation's own rows, by kind and id."""
     found: dict[str, dict[str, Any]] = {}
-    for line in map(json.loads, desks[0].lines("dataset")):
+    for line in map(json.loads, desk.lines("dataset")):
         resource = line["resource"]
         if "id" not in resource:
             continue  # the outbound accounts
@@ -185,11 +199,36 @@ async def test_a_narrow_reading_brings_the_same_and_not_the_organisation(
         assert after.get(whole, 0) == before.get(whole, 0)
 
 
+@pytest.mark.parametrize("name", ["customer", "limit"])
+async def test_a_narrow_reading_goes_on_behind_the_caps(
+    name: str, tight: tuple[Sandbox, Sandbox], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def yes(self: Narrow) -> bool:
+        return True
+
+    monkeypatch.setattr(Narrow, "pays", yes)
+    rows, cap = rows_of(tight[0]), int(TIGHT["KUSTOMER_LIST_CAP"])
+    threads = Counter(one for row in rows["messages"].values() for one in related(row, "conversation"))
+    long = [one for one, count in threads.items() if count > cap and one in rows["conversations"]]
+    customers = {one for name in long for one in related(rows["conversations"][name], "customer")}
+    wanted = Wanted(customer=customers) if name == "customer" else Wanted(limit=100)
+    assert len(long) == len(customers) == 3
+    given = tuple(sorted(customers)) if name == "customer" else ("100",)
+    found = await planned(tight, tmp_path / "mig.db", mig.Scope(filters={name: given}))
+    compare(found, Selection(rows, siblings=False).of(wanted))
+
+
 def test_every_value_selects_something_and_leaves_something_out(rows: dict[str, dict[str, Any]]) -> None:
     values = Values(rows)
     for name in FILTERS[1:]:
         found = Selection(rows, siblings=True).of(values.wanted((name,)))
         assert 0 < len(found["conversation"]) < len(rows["conversations"]), name
+
+
+def test_a_scope_tells_its_limit_as_a_number(rows: dict[str, dict[str, Any]]) -> None:
+    assert scope_of(Values(rows), ("limit", "tag")).limit == 9
+    assert scope_of(Values(rows), ("tag",)).limit is None
+    assert mig.Scope().limit is None
 
 
 def test_dates_are_of_utc(rows: dict[str, dict[str, Any]]) -> None:

@@ -336,7 +336,7 @@ async def test_ids_of_any_letters_are_kept_found_and_ordered_alike_in_both_datab
         rows = [raw(one, name=f"r{n}") for n, one in enumerate(people)]
         threads = [raw(conversation("t"), name="t"), raw(message("m", "t"), name="m")]
         strange = [mig.Raw(f"r\0{n}", name, b"{}") for n, name in enumerate(IDS)]
-        kept = [(one, "d") for one in strange]
+        kept = [(row, "d") for row in strange]
         await desk.read(rows, threads)
         await desk.journal.write(partial(staging.stage_raws, mig=desk.mig, rows=kept))
         with desk.journal.reading() as c:
@@ -345,9 +345,9 @@ async def test_ids_of_any_letters_are_kept_found_and_ordered_alike_in_both_datab
         await desk.read([raw(contact(name, extra={"new": 1}), name=f"r{n}") for n, name in enumerate(WHOLE)])
         assert "conversation:t" in desk.dirty()
         with desk.journal.reading() as c:
-            kept = [Ref(row.kind, row.id) for row in c.execute(select(record.c.kind, record.c.id))]
+            refs = [Ref(row.kind, row.id) for row in c.execute(select(record.c.kind, record.c.id))]
             ordered = c.execute(select(record.c.id).where(record.c.kind == "contact").order_by(record.c.id)).scalars()
-            found.append((desk.units(), sorted(map(repr, kept)), list(ordered), desk.urgent()))
+            found.append((desk.units(), sorted(map(repr, refs)), list(ordered), desk.urgent()))
         desk.close()
     assert found[0] == found[1]
     assert found[0][2] == sorted(WHOLE, key=lambda name: to_stored(name).encode())

@@ -15,18 +15,21 @@ from mig.journal import counts, delivery, selection, undoing
 from mig.journal.store import Journal
 from storm import EPOCH, MemorySource, StormTarget, VirtualClock, crash_at, quiet, run_once, small_desk
 from storm import counts as totals
+from tally import count
 
 if TYPE_CHECKING:
     from pg_server import Server
 
 
-async def test_a_crash_at_any_point_changes_nothing_in_the_end(postgres: Server) -> None:
+@pytest.mark.parametrize("stride", [7, pytest.param(1, marks=pytest.mark.soak)], ids=["every seventh", "every one"])
+async def test_a_crash_at_any_point_changes_nothing_in_the_end(stride: int, postgres: Server) -> None:
+    """Before, inside and after a commit take turns in the short form, too."""
     records = small_desk(threads=1, messages=2)
     expected = await quiet(records)
-    n = -6
+    n = 1 - stride
     met = True
     while met:
-        n += 7  # every seventh: before, inside and after a commit take turns
+        n += stride
         url, clock = postgres.emptied(), VirtualClock()
         source, target = MemorySource(records), StormTarget(clock)
         journal = Journal.open(url, inline=True)
@@ -38,6 +41,7 @@ async def test_a_crash_at_any_point_changes_nothing_in_the_end(postgres: Server)
         assert target.end_state() == expected, f"crash point {n}"
         assert target.orphans() <= report.orphans, f"crash point {n}"
         assert totals(report)["failed"] == totals(report)["pending"] == 0
+        count("crash points, PostgreSQL", points=1)
     assert n > 45
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from desk_fates import Fates, decide
 from desk_files import file_name, sent_files, sha256_of
-from desk_here import serving_here, set_sizes
+from desk_here import serving_here, set_put_fails, set_sizes
 from desk_lines import line_findings
 from desk_made import write_organisation
 from desk_process import Sandbox, serving
@@ -235,7 +235,31 @@ def test_files_too_large_are_told_and_arrive_once_the_workspace_takes_them(made:
         judge(mig, target, made.desk, fates_of(made.desk, nothing), mig.run("--remap"))
 
 
+def test_a_bucket_that_is_down_quarantines_nothing_and_the_next_run_brings_the_files(
+    made: Made, tmp_path: Path
+) -> None:
+    with serving_here({"extensions": "*", "edit": "any"}) as (target, workspace):
+        set_put_fails(workspace, 1.0)
+        mig = Mig(tmp_path, made.source, target)
+        mig.environment["CRISP_UPLOAD_ATTEMPTS"] = "1"
+        report = mig.run()
+        assert (report["exit"], report["status"]) == (3, "refused"), report
+        assert "files cannot be moved now" in report["error"]["message"]
+        assert all(kind["failed"] == 0 for kind in report["kinds"].values())
+        assert report["kinds"]["attachment"]["pending"] >= 12
+        begun = target.get("state")["conversations"]
+        assert {one["state"] for one in begun if one["messages"]} <= {"resolved", "pending", "unresolved"}
+        assert not [one for one in begun if _is_half_told(one)]
+        set_put_fails(workspace, 0.0)
+        judge(mig, target, made.desk, fates_of(made.desk, nothing), mig.run())
+
+
 # ---- what the tests look at ------------------------------------------------------------------------------------------
+
+
+def _is_half_told(session: Json) -> bool:
+    """Whether a customer's message stands there without its read mark: the tails were not said."""
+    return any(one["from"] == "user" and one["type"] == "text" and not one["read"] for one in session["messages"])
 
 
 def _parts(target: Sandbox) -> dict[str, Json]:

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import signal
+import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from desk_process import Sandbox, serving
+from judge import judge
 from processes import Mig, desks, end_state
+from tally import count
+
+if TYPE_CHECKING:
+    from pg_server import Server
 
 KILLS = 20
 WRITES = 10_000
@@ -114,6 +123,7 @@ def test_kills_among_faults_double_and_lose_nothing(tmp_path: Path) -> None:
         assert report["exit"] == mig.run()["exit"] == 0
         assert end_state(target) == state, "a second run wrote"
         assert state["doubled"] == []
+        assert judge(target.get("history"), report["possible_orphans"]) == []
         assert notices(target) == []
         files = _files(state["threads"])
         assert (
@@ -121,6 +131,75 @@ def test_kills_among_faults_double_and_lose_nothing(tmp_path: Path) -> None:
             == len(set(files))
             == report["kinds"]["attachment"]["loaded"] + report["kinds"]["attachment"]["unchanged"]
         )
+
+
+BLOWS = int(os.environ.get("MIG_SOAK_KILLS", "60"))
+SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+MADE = ("--generate", "120", "--seed", "9")
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("database", ["SQLite", "PostgreSQL"])
+def test_sixty_blows_within_one_migration_change_nothing_in_the_end(
+    database: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    """At random moments: killed, asked to end, run twice at once, and left by the database's server."""
+    server: Server | None = request.getfixturevalue("postgres") if database == "PostgreSQL" else None
+    state = () if server is None else ("--state", server.emptied())
+    dice = random.Random(database)
+    rough = [part for name, value in ROUGH.items() for part in ("--switch", f"{name}={value}")]
+    with (
+        serving("kustomer", *MADE, "--faults", FAULTS) as source,
+        serving("crisp", "--switch", "extensions=*", "--faults", FAULTS, *rough) as target,
+    ):
+        mig, done = Mig(tmp_path, source, target), Counter[str]()
+        while done["blows"] < BLOWS:
+            done["blows"] += 1
+            _struck(mig, state, dice, server if done["blows"] % 8 == 0 else None, done)
+        report = mig.run(*state)
+        found = end_state(target)
+        assert report["exit"] == mig.run(*state)["exit"] == 0, report
+        assert end_state(target) == found, "a second run wrote"
+        assert judge(target.get("history"), report["possible_orphans"]) == []
+        notified = [one for one in target.get("notifications")["notices"] if one["kind"] != "unread"]
+    assert done["finished"] < BLOWS / 3, "it was over before the blows were"
+    assert found["doubled"] == []
+    assert report["in_doubt"] == 0
+    assert notified == []
+    assert all(kind["failed"] == kind["pending"] == 0 for kind in report["kinds"].values())
+    with serving("kustomer", *MADE) as source, serving("crisp", "--switch", "extensions=*") as target:
+        calm = tmp_path / "calm"
+        calm.mkdir()
+        assert Mig(calm, source, target).run()["exit"] == 0
+        wanted = end_state(target)
+    _same(found["people"], wanted["people"])
+    _same(found["threads"], wanted["threads"])
+    told = {"possible_orphans": report["possible_orphans"], "doubled": 0, "lost": 0, "notified": 0}
+    count(f"kills of processes, {database}", **done, **told)
+
+
+def _struck(mig: Mig, state: tuple[str, ...], dice: random.Random, server: Server | None, done: Counter[str]) -> None:
+    """One run that does not come to its end, unless it is quicker than the blow."""
+    command = ("run", "--source", "kustomer", "--target", "crisp", "--quiet", *state)
+    process = mig.start(*command)
+    time.sleep(dice.uniform(0.6, 4.0))
+    if dice.random() < 0.2 and process.poll() is None:
+        beside = mig.start(*command)
+        beside.communicate(timeout=120)
+        done["run twice at once"] += 1
+        assert beside.returncode == 3 or process.poll() is not None, "two runs wrote at once"
+    if server is not None:
+        server.stop(signal.SIGQUIT)
+        process.communicate(timeout=120)
+        server.start()
+        done["server stopped"] += 1
+        return
+    number = dice.choice(SIGNALS)
+    if process.poll() is not None:
+        done["finished"] += 1
+    process.send_signal(number)
+    process.communicate(timeout=120)
+    done[number.name] += 1
 
 
 def _files(threads: Found) -> list[str]:

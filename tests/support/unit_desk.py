@@ -127,7 +127,7 @@ class Desk:
         source: Any = Pages(rows, {one.ref: raw(one) for one in known}, closed=closed)
         names = {"source": "a", "organisation": "o", "target": "b", "workspace": "w"}
         self.mig, _ = await self.journal.write(lambda c: staging.find_migration(c, now="now", **names))
-        spec = mig.SourceSpec("a", Settings, Any, {}, {"things": mig.MESSAGE})  # type: ignore[arg-type]  # never opened
+        spec = mig.SourceSpec("a", Settings, Any, {}, {"things": mig.MESSAGE, "threads": mig.CONVERSATION})  # type: ignore[arg-type]  # never opened
         target: Any = Placer()
         extractor = Extractor(
             self.journal, self.mig, source, spec, target, readers=1, progress=lambda resource, count: None

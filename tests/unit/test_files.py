@@ -152,14 +152,13 @@ async def test_what_breaks_off_is_read_again_from_its_beginning(worlds: Callable
     assert world.clock.seconds > 0
 
 
-async def test_what_cannot_be_read_today_fails_and_is_tried_by_the_next_run(worlds: Callable[..., World]) -> None:
+async def test_what_cannot_be_read_today_waits_for_the_next_run(worlds: Callable[..., World]) -> None:
     source = FileSource(mig.Unclear("503"))
     world = worlds(source)
     await world.know("a")
-    outcome = await world.settle("a")
-    assert outcome.state == "failed"
-    assert "503" in outcome.reason
-    assert "next run" in outcome.reason
+    with pytest.raises(mig.Postponed, match="503") as caught:
+        await world.settle("a")
+    assert "next run" in caught.value.hint
     assert source.opened == 3
     assert world.sent == []
 
@@ -202,9 +201,8 @@ async def test_a_file_that_drips_ends_at_its_time(worlds: Callable[..., World]) 
 
     world = worlds(FileSource(drips), file_s=0.2)
     await world.know("a")
-    outcome = await world.settle("a")
-    assert outcome.state == "failed"
-    assert "did not come within" in outcome.reason
+    with pytest.raises(mig.Postponed, match="did not come within"):
+        await world.settle("a")
     assert world.left() == []
 
 

@@ -56,7 +56,7 @@ async def test_and_one_that_is_packed_as_nobody_asked(tmp_path: Path) -> None:
 
 async def test_one_whose_host_nobody_knows_is_tried_again(tmp_path: Path) -> None:
     taken = await followed(tmp_path, "https://nobody.example/hidden")
-    assert taken.outcome.state == "failed"
+    assert taken.outcome.state == "later"
     assert "no address now" in taken.outcome.reason
     assert "next run tries again" in taken.outcome.reason
     assert [event["ref"] for event in taken.told] == ["attachment/f", "attachment/f"]

@@ -13,6 +13,7 @@ from mig import __version__
 from mig.cli.check import check
 from mig.cli.common import say_error
 from mig.cli.demo import demo
+from mig.cli.failures import failures
 from mig.cli.plan import plan
 from mig.cli.plugins import plugins
 from mig.cli.rollback import rollback
@@ -31,7 +32,7 @@ def cli() -> None:
     """Move a customer-support desk from one platform to another, completely and once, and prove what arrived."""
 
 
-for _command in (check, plan, run, rollback, status, plugins, sandbox, demo):
+for _command in (check, plan, run, failures, rollback, status, plugins, sandbox, demo):
     cli.add_command(_command)
 
 

@@ -16,7 +16,7 @@ from mig.cli.status import choose
 from mig.clock import SystemClock
 from mig.errors import Refused, Usage
 from mig.plugins import Registry
-from mig.settings import platform_settings
+from mig.settings import platform_settings, refuse_secrets
 
 
 @click.command()
@@ -55,6 +55,7 @@ def _roll_back(common: Common, *, canary: bool, yes: bool) -> Any:
             _canaries(rows, config.source, config.target) if canary else [choose(rows, config.source, config.target)]
         )
         spec = registry.target(chosen[0].target)
+        refuse_secrets(spec.settings, "target", common.sets)  # the options alone did not say whose they are
         settings: Any = platform_settings(
             spec.settings, spec.name, config.target_settings, os.environ, config.target_flags
         )

@@ -6,10 +6,12 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
+import msgspec
 from msgspec import Struct, field
 
 from mig.cli.canary import watch_canary
@@ -17,16 +19,38 @@ from mig.cli.common import Common, common_options, needs_pair, read_common, say_
 from mig.cli.plan_view import plan_object, show_plan
 from mig.cli.scope import SCOPE, read_scope, scope_options
 from mig.cli.show import Watcher, as_object, ended_object, say_object, summary
-from mig.clock import SystemClock
+from mig.clock import Clock, SystemClock
 from mig.errors import MigError, Paused, Usage
 from mig.platforms import Scope
 from mig.plugins import Registry
 from mig.settings import platform_settings
 
 if TYPE_CHECKING:
-    from mig.engine.run import Report
+    from mig.engine.run import Report, Run
 
 _CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
+_SLICE_S = 60.0
+"""How often a wait looks at the clock: a machine that slept meanwhile is not late for longer than this."""
+
+
+class Special(Protocol):
+    """What makes a run another one than the options of `mig run` can ask for."""
+
+    def prepare(self, work: Run) -> None:
+        """Change a run before it begins; after a wait, the next one too."""
+        ...
+
+    def outcome(self, work: Run) -> Mapping[str, Any]:
+        """What the JSON object says beside the report; the journal is still open."""
+        ...
+
+    def words(self) -> str:
+        """The same for a person, after `outcome`."""
+        ...
+
+    def exit_code(self) -> int:
+        """What the exit code is at least when the run is completed, after `outcome`."""
+        ...
 
 
 class Asked(Struct, frozen=True, kw_only=True):
@@ -41,6 +65,9 @@ class Asked(Struct, frozen=True, kw_only=True):
     canary: str = ""
     title: str = ""
     """Stands over the summary."""
+    wait: bool = False
+    """Where a quota pauses it: wait, and go on."""
+    special: Special | None = None
 
 
 @click.command()
@@ -52,13 +79,14 @@ class Asked(Struct, frozen=True, kw_only=True):
 )
 @click.option("--share", "shares", multiple=True, metavar="BUCKET=0.5", help="Which part of a limit is ours.")
 @click.option("--remap", is_flag=True, help="Apply a changed mapping to what was moved before.")
+@click.option("--wait", is_flag=True, help="Where a quota is used up: wait until it is full again, and go on.")
 @click.pass_obj
 def run(
-    registry: Registry, /, shares: tuple[str, ...], remap: bool, dry_run: bool, canary: str, **options: Any
+    registry: Registry, /, shares: tuple[str, ...], remap: bool, dry_run: bool, canary: str, wait: bool, **options: Any
 ) -> None:
     """Move everything, or what changed since the last run; run it again and again."""
     filters = {name: options.pop(name) for name in SCOPE}
-    asked = Asked(shares=read_shares(shares), remap=remap, filters=filters, plan_only=dry_run, canary=canary)
+    asked = Asked(shares=read_shares(shares), remap=remap, filters=filters, plan_only=dry_run, canary=canary, wait=wait)
     if canary and not ("@" in canary.strip("@") and " " not in canary):
         raise Usage("--canary: that is no e-mail address", "Name one of your own: whatever is mailed lands there.")
     if canary and dry_run:
@@ -68,9 +96,14 @@ def run(
 
 def answer(registry: Registry, asked: Asked, options: Mapping[str, Any]) -> None:
     """Run, and end the process as the contract says; with --json whatever happens is one object on stdout."""
+    answer_with(registry, options, lambda common: run_once(common, asked))
+
+
+def answer_with(registry: Registry, options: Mapping[str, Any], work: Callable[[Common], int]) -> None:
+    """Likewise, with what is to be done given: it returns the exit code."""
     as_json = bool(options["as_json"])
     try:
-        code = run_once(read_common(registry, **options), asked)
+        code = work(read_common(registry, **options))
     except MigError as error:
         if as_json:
             say_object(ended_object("paused" if isinstance(error, Paused) else "refused", error))
@@ -82,39 +115,199 @@ def answer(registry: Registry, asked: Asked, options: Mapping[str, Any]) -> None
     sys.exit(code)
 
 
-def run_once(common: Common, asked: Asked, *, environment: Mapping[str, str] | None = None) -> int:
-    """One run, shown to the person as the options say.
+def run_once(
+    common: Common, asked: Asked, *, environment: Mapping[str, str] | None = None, clock: Clock | None = None
+) -> int:
+    """One run, shown to the person as the options say; where it may wait for a quota, as many as it takes.
 
     Args:
         common: The options every command has.
         asked: Those of a run.
         environment: Instead of the process's own.
+        clock: Instead of the machine's.
 
     Returns:
         The exit code.
 
     Raises:
-        Usage, Refused: Before anything was recorded.
+        Usage, Refused, Paused: Before anything was recorded.
     """
-    from mig.engine.run import go
-
-    work = _work(common, asked, os.environ if environment is None else environment)
-    caught: list[int] = []
-    watcher = Watcher(work.progress, quiet=common.quiet or common.as_json)
-    work.on_open = watcher.watch
-    try:
-        work.journal.acquire()
-        with watcher:
-            report = asyncio.run(_guarded(go(work), work.stop, caught))
-    finally:
-        work.journal.close()
-    _show(common, asked, work, report)
+    runs = _Runs(common, asked, os.environ if environment is None else environment, clock or SystemClock())
+    report = asyncio.run(runs.all())
+    code = _CODES[signal.Signals(runs.caught[0])] if runs.caught else 130
+    if report is None:  # stopped while it waited for a quota that was used up before a run could begin
+        if common.as_json:
+            say_object(ended_object("interrupted", MigError("stopped while it waited for a quota", "Run again.")))
+        return code
+    runs.show_last(report)
     if report.error is not None:
         say_error(report.error)
-    return _CODES[signal.Signals(caught[0])] if caught and report.status == "interrupted" else report.exit_code
+    at_least = asked.special.exit_code() if asked.special is not None else 0
+    return code if report.status == "interrupted" else report.exit_code or at_least
 
 
-def _work(common: Common, asked: Asked, environment: Mapping[str, str]) -> Any:
+class _Runs:
+    """A run, and those that follow it while a quota has to be waited for.
+
+    Each has its own connection to the journal: none is held open over night.
+    """
+
+    def __init__(self, common: Common, asked: Asked, environment: Mapping[str, str], clock: Clock) -> None:
+        self._common = common
+        self._asked = asked
+        self._environment = environment
+        self._clock = clock
+        self._stop = asyncio.Event()
+        self._waiting = False
+        self._work: Run | None = None
+        self._more: Mapping[str, Any] = {}
+        self._paused: list[Report] = []
+        """Runs that ended before the last one did."""
+        self.caught: list[int] = []
+        """Signals."""
+
+    async def all(self) -> Report | None:
+        """Run, and wait and run again where that is asked for.
+
+        Returns:
+            How the last run ended; None: a signal ended the wait for the first.
+        """
+        for number in _CODES:
+            asyncio.get_running_loop().add_signal_handler(number, self._on_signal, number)
+        while True:
+            try:
+                report: Report | None = await self._once()
+            except Paused as error:  # used up before a run could begin
+                report, paused = None, timed(error, self._clock.now(), waits=self._asked.wait)
+                if not self._asked.wait:
+                    raise paused from error
+            else:
+                assert report is not None
+                if not isinstance(report.error, Paused):
+                    return report
+                report.error = paused = timed(report.error, self._clock.now(), waits=self._asked.wait)
+                if self.caught or not self._asked.wait:
+                    return report
+                self._between(report)
+            await self._wait(paused)
+            if self.caught:
+                return None if report is None else msgspec.structs.replace(report, status="interrupted", error=None)
+            if report is not None:
+                self._paused.append(report)
+
+    async def _once(self) -> Report:
+        from mig.engine.run import go
+
+        work = self._work = _work(self._common, self._asked, self._environment, self._clock)
+        work.stop = self._stop
+        watcher = Watcher(work.progress, quiet=self._common.quiet or self._common.as_json)
+        work.on_open = watcher.watch
+        special = self._asked.special
+        try:
+            work.journal.acquire()
+            if special is not None:
+                special.prepare(work)
+            with watcher:
+                report = await go(work)
+            self._more = special.outcome(work) if special is not None else {}
+            return report
+        finally:
+            work.journal.close()
+
+    def _on_signal(self, number: int) -> None:
+        """The first drains, the second stops at once: both are safe. A wait ends at the first."""
+        if self.caught:
+            os._exit(_CODES[signal.Signals(number)])
+        self.caught.append(number)
+        if not self._waiting:
+            click.echo("mig: finishing what is under way; once more stops at once, and that is safe too", err=True)
+        self._stop.set()
+
+    async def _wait(self, paused: Paused) -> None:
+        """Sleep until the quota is full again, or a signal comes."""
+        until = self._clock.now() + timedelta(seconds=_wait_s(paused, self._clock.now()))
+        say_error(paused)
+        self._waiting = True
+        try:
+            while not self._stop.is_set() and (left := (until - self._clock.now()).total_seconds()) > 0:
+                sleep = asyncio.create_task(self._clock.sleep(min(left, _SLICE_S)))
+                stopped = asyncio.create_task(self._stop.wait())
+                await asyncio.wait((sleep, stopped), return_when=asyncio.FIRST_COMPLETED)
+                sleep.cancel()
+                stopped.cancel()
+        finally:
+            self._waiting = False
+        if not self._stop.is_set():
+            click.echo("mig: going on", err=True)
+
+    def _between(self, report: Report) -> None:
+        """A person reads each run's summary when it ends; a program gets one object at the very end."""
+        if not self._common.as_json:
+            self._show(report)
+
+    def show_last(self, report: Report) -> None:
+        """What the last run has to say; as JSON with the requests and seconds of those before it.
+
+        Raises:
+            OSError: The reader of stdout has left.
+        """
+        if self._common.as_json:
+            for earlier in self._paused:
+                report.seconds = round(report.seconds + earlier.seconds, 3)
+                report.requests = {side: n + earlier.requests[side] for side, n in report.requests.items()}
+            report.notices = list(dict.fromkeys(text for one in (*self._paused, report) for text in one.notices))
+        self._show(report)
+        if self._asked.canary and report.places and not self._common.as_json:
+            watch_canary(report, self._work, self._common.config.engine.canary_s)
+
+    def _show(self, report: Report) -> None:
+        work, as_json = self._work, self._common.as_json
+        assert work is not None
+        source, target = work.source_spec.name, work.target_spec.name
+        if report.plan is not None:
+            write = work.target_spec.letter
+            letter = write(work.target_settings, report.plan.cost, report.plan.seconds) if write else ""
+            if as_json:
+                say_object(plan_object(report, letter))
+            else:
+                show_plan(report, source, target, letter)
+        elif as_json:
+            say_object({**as_object(report), **self._more})
+        else:
+            summary(report, source, target, self._asked.title)
+            if self._asked.special is not None:
+                click.echo(f"  {self._asked.special.words()}")
+
+
+def _wait_s(paused: Paused, now: datetime) -> float:
+    """Seconds until another attempt makes sense; where nobody tells, a minute after the next UTC day has begun."""
+    if paused.retry_after_s is not None:
+        return max(paused.retry_after_s, 1.0)
+    midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    return max((midnight - now).total_seconds() + 60.0, 60.0)
+
+
+def timed(paused: Paused, now: datetime, *, waits: bool) -> Paused:
+    """The same with the time from when to go on, here and in UTC.
+
+    Args:
+        paused: As the engine or a platform gave it.
+        now: The present.
+        waits: Whether we go on by ourselves then.
+    """
+    when = now + timedelta(seconds=_wait_s(paused, now))
+    here, there = when.astimezone(), when.astimezone(UTC)
+    at = f"{here:%Y-%m-%d %H:%M} local time ({there:%Y-%m-%d %H:%M} UTC)"
+    line = (
+        f"Going on at {at}; Ctrl-C ends the wait."
+        if waits
+        else f"Run again from about {at}; `mig run --wait` goes on by itself."
+    )
+    # When we go on ourselves, the hint to run the command again would mislead.
+    return Paused(paused.message, line if waits else f"{paused.hint}\n{line}".strip(), paused.retry_after_s)
+
+
+def _work(common: Common, asked: Asked, environment: Mapping[str, str], clock: Clock) -> Run:
     from mig.engine.run import Run
     from mig.journal.store import Journal
 
@@ -126,7 +319,7 @@ def _work(common: Common, asked: Asked, environment: Mapping[str, str]) -> Any:
     )
     return Run(
         journal=Journal.open(config.state),
-        clock=SystemClock(),
+        clock=clock,
         source_spec=source,
         target_spec=target,
         source_settings=platform_settings(
@@ -145,39 +338,6 @@ def _work(common: Common, asked: Asked, environment: Mapping[str, str]) -> Any:
         canary=asked.canary,
         remap=asked.remap,
     )
-
-
-def _show(common: Common, asked: Asked, work: Any, report: Report) -> None:
-    source, target = work.source_spec.name, work.target_spec.name
-    if report.plan is not None:
-        write = work.target_spec.letter
-        letter = write(work.target_settings, report.plan.cost, report.plan.seconds) if write else ""
-        if common.as_json:
-            say_object(plan_object(report, letter))
-        else:
-            show_plan(report, source, target, letter)
-    elif common.as_json:
-        say_object(as_object(report))
-    else:
-        summary(report, source, target, asked.title)
-    if asked.canary and report.places and not common.as_json:
-        watch_canary(report, work, common.config.engine.canary_s)
-
-
-async def _guarded(work: Any, stop: asyncio.Event, caught: list[int]) -> Any:
-    """The first signal drains, the second stops at once: both are safe."""
-
-    def on_signal(number: int) -> None:
-        if caught:
-            os._exit(_CODES[signal.Signals(number)])
-        caught.append(number)
-        click.echo("mig: finishing what is under way; once more stops at once, and that is safe too", err=True)
-        stop.set()
-
-    loop = asyncio.get_running_loop()
-    for number in _CODES:
-        loop.add_signal_handler(number, on_signal, number)
-    return await work
 
 
 def read_shares(texts: tuple[str, ...]) -> dict[str, float]:

@@ -165,6 +165,10 @@ class Decider:
         self._types = types
         self._cache = LookupCache()
 
+    def forget(self) -> None:
+        """What was staged since is looked up anew."""
+        self._cache = LookupCache()
+
     def decide(self, connection: Connection, mig: int, key: UnitKey, looked_before: str | None) -> Decided:
         """Everything about one unit, read from the journal in one go."""
         rows = delivery.unit_records(connection, mig, key)
@@ -214,6 +218,9 @@ class Decider:
                 else f"its {parent.ref.kind} is not moved: {parent.reason}"
             )
             return Verdict(row.ref, parent.fate, "done", why, mapped=digest(row.digest, why)), None
+        if parent is not None and parent.state == "failed":
+            why = parent.reason if " is quarantined: " in parent.reason else _under(parent)
+            return Verdict(row.ref, Fate.LOAD, "failed", why, mapped=row.digest), None
         try:
             record: Record = msgspec.json.decode(row.body, type=self._types[row.ref.kind])
             decision = self._ask(record, look)
@@ -269,6 +276,10 @@ def _decline(verdict: Verdict, item: Declined) -> Verdict:
         return msgspec.structs.replace(verdict, state="staged", reason=item.why)
     mapped = digest(verdict.mapped or "", item.why)
     return msgspec.structs.replace(verdict, fate=item.fate, state="done", reason=item.why, mapped=mapped)
+
+
+def _under(parent: Verdict) -> str:
+    return f"its {parent.ref.kind} is quarantined: {parent.reason}"
 
 
 def _reason(error: RecordError) -> str:

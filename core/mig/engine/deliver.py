@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import msgspec
+import structlog
 from msgspec import Struct
 from sqlalchemy import Connection
 
@@ -15,7 +16,7 @@ from mig.engine.decide import Decided, Decider
 from mig.engine.files import Files
 from mig.engine.plan import Step, diff, encode_body, files_in, receipts_in, widened, windows
 from mig.engine.protocol import Fill, Outcome, Settler, Stopped
-from mig.errors import Paused, Rejected
+from mig.errors import Paused, Postponed, Refused, Rejected
 from mig.failpoints import failpoint
 from mig.journal import delivery
 from mig.journal.delivery import Claim, Settled, Verdict
@@ -23,7 +24,10 @@ from mig.journal.store import Journal
 from mig.model import Ref
 from mig.platforms import Body, Effect, FromReceipt, Operation, Receipt, UnitKey
 
+log = structlog.get_logger("mig.deliver")
 _ALL_PHASES = 1_000
+_IN_A_ROW = 12
+"""Files that may fail one after the other, for want of a network or a store, before the run ends."""
 
 
 class Delivery(Struct, frozen=True):
@@ -91,6 +95,11 @@ class Deliverer:
         """The latest phase an operation was seen to wait for."""
         self.sent: Counter[str] = Counter()
         """Operations sent by this run, by the kind of their unit."""
+        self.postponed = 0
+        """Operations that a network or a store kept from being done."""
+        self.trouble: Refused | None = None
+        """Why no further unit is to be begun: too many of those in a row."""
+        self._in_a_row = 0
         self.units: Counter[str] = Counter()
         """Units something was sent for."""
 
@@ -168,7 +177,8 @@ class Deliverer:
             plan, results = await self._round(key, looked, phase, above)
         verdicts = [self._verdict(plan, ref, results) for ref in plan.decided.verdicts]
         # What failed is tried again in every run: the cause may have been mended on either side.
-        clean = not plan.waits and all(verdict.state != "failed" for verdict in verdicts)
+        later = any(outcome.state == "later" for outcome in results.values())
+        clean = not plan.waits and not later and all(verdict.state != "failed" for verdict in verdicts)
 
         def finish(connection: Connection) -> None:
             delivery.save_verdicts(connection, self._mig, verdicts, self._run)
@@ -268,7 +278,8 @@ class Deliverer:
                         settled[-1] = Settled(step.op.name, "released")
                     raise
                 results[step.op.name] = outcome
-                settled[-1] = Settled(step.op.name, outcome.state, outcome.receipt, step.digest)
+                state = "released" if outcome.state == "later" else outcome.state
+                settled[-1] = Settled(step.op.name, state, outcome.receipt, step.digest)
         finally:
             reached = {item.name for item in settled}
             settled += [Settled(step.op.name, "released") for step in window if step.op.name not in reached]
@@ -303,14 +314,32 @@ class Deliverer:
             await self._journal.write(lambda c: delivery.claim(c, self._mig, plan.decided.key, [claim], self._run))
 
         fill = self._filler(plan, results, foreign)
-        if files_in(step.op.body) and step.action in ("send", "revise"):
-            outcome = await self._files.settle(
-                step, fill, lambda: self._settler.settle(plan.decided.key, step, fill, orphaned)
-            )
-        else:
-            outcome = await self._settler.settle(plan.decided.key, step, fill, orphaned)
+        try:
+            if files_in(step.op.body) and step.action in ("send", "revise"):
+                if self.trouble is not None:
+                    raise Postponed(self.trouble.message, self.trouble.hint)  # without trying: it would take minutes
+                outcome = await self._files.settle(
+                    step, fill, lambda: self._settler.settle(plan.decided.key, step, fill, orphaned)
+                )
+                self._in_a_row = 0
+            else:
+                outcome = await self._settler.settle(plan.decided.key, step, fill, orphaned)
+        except Postponed as error:
+            return self._later(plan.decided.key, step, error)
         self.sent[plan.decided.key.partition(":")[0]] += 1
         return outcome
+
+    def _later(self, key: UnitKey, step: Step, error: Postponed) -> Outcome:
+        """What could not be done now; after many in a row nothing more is begun, or a dead store would take days."""
+        self.postponed += 1
+        self._in_a_row += 1
+        log.warning("operation.postponed", unit=key, operation=step.op.name, why=error.message)
+        if self._in_a_row >= _IN_A_ROW and self.trouble is None:
+            self.trouble = Refused(
+                f"files cannot be moved now: {error.message}, {self._in_a_row} times in a row",
+                "Run again later: what waits is tried again. Nothing of it is lost, and the rest stands as it is.",
+            )
+        return Outcome("later", step.old, f"{error.message}. {error.hint}".strip())
 
     def _filler(
         self, plan: Delivery, results: Mapping[str, Outcome], foreign: Mapping[FromReceipt, Receipt | None]
@@ -321,6 +350,8 @@ class Deliverer:
             if answer is None and hole.required:
                 what = f"{hole.op} of {hole.of}" if hole.of else hole.op
                 reason = results[hole.op].reason if hole.op in results else ""
+                if hole.op in results and results[hole.op].state == "later":
+                    raise Postponed(reason)
                 raise Rejected(f"it needs the answer of {what}", reason)
             return answer
 
@@ -360,7 +391,8 @@ class Deliverer:
         if failed:
             return msgspec.structs.replace(verdict, state="failed", reason=failed[0])
         if not mine or not _complete(plan, ref, results):
-            return verdict
+            later = [results[name].reason for name in mine if name in results and results[name].state == "later"]
+            return msgspec.structs.replace(verdict, reason=later[0]) if later else verdict
         declined = _declined(plan, mine, results)
         if declined:
             return msgspec.structs.replace(verdict, fate="archive", state="done", reason=declined)

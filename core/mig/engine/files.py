@@ -19,7 +19,7 @@ import structlog
 from mig.clock import Clock
 from mig.engine.plan import Step, files_in
 from mig.engine.protocol import Fill, Outcome
-from mig.errors import Lost, NotApplied, RecordError, Refused, Rejected, Unclear
+from mig.errors import Lost, NotApplied, Postponed, RecordError, Refused, Unclear
 from mig.failpoints import failpoint
 from mig.journal import answers, delivery
 from mig.journal.store import Journal
@@ -72,7 +72,7 @@ class Files:
             self._folder = None
 
     async def settle(self, step: Step, fill: Fill, send: Callable[[], Awaitable[Outcome]]) -> Outcome:
-        """Spool the files a step names, then settle it; a file that cannot be had now fails its record.
+        """Spool the files a step names, then settle it.
 
         Args:
             step: Gets its files for the time of the call.
@@ -80,7 +80,8 @@ class Files:
             send: Settles it.
 
         Raises:
-            Refused: There is no room for the bytes. What `send` raises goes through.
+            Refused: There is no room for the bytes.
+            Postponed: A file cannot be had now. What `send` raises goes through.
         """
         try:
             async with self._spooled(files_in(step.op.body)) as files:
@@ -134,14 +135,14 @@ class Files:
                 log.warning("file.lost", ref=str(ref), why=error.message, hint=error.hint)
                 return Spooled(None, why=error.message)
             except TimeoutError as error:
-                raise Rejected(
+                raise Postponed(
                     f"its bytes did not come within {self._settings.file_s:.0f} s",
                     "The next run tries again; [engine] file_s allows more.",
                 ) from error
             except (Unclear, NotApplied) as error:
                 why = error.message
                 log.info("file.retried", ref=str(ref), why=why, attempt=attempt)
-        raise Rejected(f"its bytes could not be read ({why})", "The next run tries again.")
+        raise Postponed(f"its bytes could not be read ({why})", "The next run tries again.")
 
     async def _read(self, source: HasFiles, record: Record) -> Spooled:
         """Stream one file to disk, counting and hashing."""

@@ -29,7 +29,7 @@ class Outcome(Struct, frozen=True):
     """How a step ended."""
 
     state: str
-    """done, failed, gone."""
+    """done, failed, gone; later: clearly not sent, and nothing is wrong with it."""
     receipt: Receipt | None = None
     reason: str = ""
 
@@ -52,6 +52,8 @@ class Settler:
         self._attempts = attempts
         self._patience_s = patience_s
         self.stopping = False
+        self.troubles = 0
+        """Refusals and unclear answers so far."""
 
     async def settle(self, unit: UnitKey, step: Step, fill: Fill, orphaned: Orphaned) -> Outcome:
         """Send a step, or find that it was sent.
@@ -93,6 +95,7 @@ class Settler:
                 self._may_go_on(step, sent_at)
                 await self._clock.sleep(1.0)
             except NotApplied as error:
+                self.troubles += 1
                 silent_since = None
                 refusals += 1
                 if refusals > _REFUSALS:
@@ -101,6 +104,7 @@ class Settler:
                 wait = error.retry_after_s if error.retry_after_s is not None else 1.0
                 await self._clock.sleep(min(wait * 1.5 ** (refusals - 1), max(wait, _LONGEST_WAIT_S)))
             except Unclear as error:
+                self.troubles += 1
                 silent_since = None
                 unclear += 1
                 if unclear >= self._attempts:

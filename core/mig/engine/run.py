@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
@@ -23,11 +24,12 @@ from mig.engine.decide import Decider
 from mig.engine.deliver import Deliverer
 from mig.engine.extract import Extractor
 from mig.engine.files import Files
+from mig.engine.lanes import Lanes
 from mig.engine.live import Live, Progress
 from mig.engine.planning import Plan, Planner
 from mig.engine.protocol import Settler, Stopped
 from mig.engine.select import Selector, is_narrow
-from mig.errors import MigError, Paused, Refused, Usage
+from mig.errors import MigError, Paused, Refused, Unreadable, Usage
 from mig.journal import counts, delivery, staging
 from mig.journal.counts import KindCount
 from mig.journal.store import Journal
@@ -55,6 +57,8 @@ class Report(Struct, kw_only=True):
     orphans: int = 0
     doubtful: int = 0
     warnings: int = 0
+    postponed: int = 0
+    """Operations a network or a store kept from being done: their records are pending."""
     waiting: int = 0
     """Records that only `--remap` moves."""
     sent: dict[str, int] = field(default_factory=dict)
@@ -78,7 +82,7 @@ class Report(Struct, kw_only=True):
         by_status = {"paused": 4, "interrupted": 130, "refused": 3, "broken": 70}
         if self.status in by_status:
             return by_status[self.status]
-        return 1 if self.unreadable or any(kind.failed for kind in self.kinds.values()) else 0
+        return 1 if self.unreadable or self.postponed or any(kind.failed for kind in self.kinds.values()) else 0
 
 
 class Run(Struct, kw_only=True):
@@ -204,23 +208,32 @@ class _Engine:
             run.journal, mig, types, run.source_spec.channels, self._extractor.fetch, lambda: self._extractor.unreadable
         )
         self.files = Files(run.journal, mig, source, types, run.clock, run.engine, name=run.journal.name)
+        self._decider = Decider(run.chain, target, types, origin)
+        settler = Settler(
+            target,
+            run.clock,
+            born=run.clock.monotonic(),
+            attempts=run.engine.attempts,
+            patience_s=run.engine.patience_s,
+        )
         self._deliverer = Deliverer(
             run.journal,
             mig,
             number,
-            Decider(run.chain, target, types, origin),
-            Settler(
-                target,
-                run.clock,
-                born=run.clock.monotonic(),
-                attempts=run.engine.attempts,
-                patience_s=run.engine.patience_s,
-            ),
+            self._decider,
+            settler,
             self.files,
             budgets,
             window=run.engine.window,
             remap=run.remap,
             fetch=self._extractor.fetch,
+        )
+        self._lanes = Lanes(
+            run.engine.lanes,
+            run.clock,
+            sent=self._deliverer.sent.total,
+            troubles=lambda: settler.troubles,
+            waited_s=budgets.waited_s,
         )
 
     async def work(self) -> tuple[str, MigError | None]:
@@ -228,6 +241,7 @@ class _Engine:
         watcher = asyncio.create_task(self._watch())
         teller = asyncio.create_task(self._live.watch(self._run.progress, self._tell))
         try:
+            await self._finish_begun()
             self._run.progress.stage = "extract"
             await self._extractor.extract(self._run.scope)
             if self._narrow and not self._run.stop.is_set():
@@ -256,6 +270,19 @@ class _Engine:
         if self._ended is not None:
             return "refused", self._ended
         return ("interrupted" if self._run.stop.is_set() else "completed"), None
+
+    async def _finish_begun(self) -> None:
+        """Tell what a killed run left half told to its end before anything is read: its tails are late already."""
+        begun = await self._run.journal.read(lambda c: delivery.begun_units(c, self._mig))
+        if not begun or self._run.plan_only:
+            return
+        log.info("begun.finished_first", units=len(begun))
+        await self._target.prepare()
+        for key in begun:
+            if not self._deliverer.stopping:
+                with contextlib.suppress(Stopped):
+                    await self._deliverer.ensure(key)
+        self._decider.forget()
 
     async def _planned(self) -> Plan:
         progress = self._run.progress
@@ -294,46 +321,44 @@ class _Engine:
             self._run.progress.before = {name: level.used for name, level in self._budgets.levels.items()}
         if phase == 0:
             await self._target.prepare()
-        queue: asyncio.Queue[UnitKey | None] = asyncio.Queue(self._run.engine.lanes * 2)
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._feed(queue))
-            for _ in range(self._run.engine.lanes):
-                group.create_task(self._lane(queue, phase))
+            await self._feed(group, phase)
         return not self._deliverer.stopping and phase < self._deliverer.waiting_phases
 
-    async def _feed(self, queue: asyncio.Queue[UnitKey | None]) -> None:
+    async def _feed(self, group: asyncio.TaskGroup, phase: int) -> None:
         after: tuple[int, int, str] | None = None
-        while not self._deliverer.stopping:
-            page = await self._units(after)
-            if not page:
-                break
+        while page := await self._units(after):
             for _, _, key in page:
-                await queue.put(UnitKey(key))
+                await self._live.open(self._run.progress, lambda: self._deliverer.stopping)
+                await self._lanes.enter()
+                group.create_task(self._lane(UnitKey(key), phase))
+                if self._deliverer.stopping:
+                    return
             after = page[-1]
-        for _ in range(self._run.engine.lanes):
-            await queue.put(None)
 
     async def _units(self, after: tuple[int, int, str] | None) -> list[tuple[int, int, str]]:
         return await self._run.journal.read(
             lambda c: delivery.next_units(c, self._mig, after, _PAGE, narrow=self._narrow)
         )
 
-    async def _lane(self, queue: asyncio.Queue[UnitKey | None], phase: int) -> None:
-        while (key := await queue.get()) is not None:
+    async def _lane(self, key: UnitKey, phase: int) -> None:
+        try:
             if self._deliverer.stopping:
-                continue  # empty the queue, so that the feeder can leave
-            await self._live.open(self._run.progress, lambda: self._deliverer.stopping)
-            try:
-                await self._deliverer.ensure(key, phase)
-            except Stopped:
-                continue
-            except (Paused, Refused) as error:
-                # The other lanes finish the units they are in: nothing is left in doubt or half told without need.
-                self._ended = self._ended or error
-                self._deliverer.drain()
-                continue
-            _add(self._run.progress.done, key.partition(":")[0], 1)
-            self._run.progress.operations = sum(self._deliverer.sent.values())
+                return
+            await self._deliverer.ensure(key, phase)
+            if self._deliverer.trouble is not None:
+                raise self._deliverer.trouble
+        except Stopped:
+            return
+        except (Paused, Refused) as error:
+            # The other lanes finish the units they are in: nothing is left in doubt or half told without need.
+            self._ended = self._ended or error
+            self._deliverer.drain()
+            return
+        finally:
+            self._lanes.leave()
+        _add(self._run.progress.done, key.partition(":")[0], 1)
+        self._run.progress.operations = self._deliverer.sent.total()
 
     async def _watch(self) -> None:
         await self._run.stop.wait()
@@ -367,6 +392,7 @@ class _Engine:
             doubtful=await journal.read(lambda c: counts.doubtful(c, mig)),
             waiting=await journal.read(lambda c: counts.waiting(c, mig)),
             warnings=await journal.read(lambda c: counts.warnings(c, mig, narrow=narrow)),
+            postponed=self._deliverer.postponed,
             sent=dict(self._deliverer.sent),
             units=dict(self._deliverer.units),
             notices=self._notices,
@@ -374,7 +400,7 @@ class _Engine:
             places=await journal.read(lambda c: counts.places(c, mig)) if self._run.canary else [],
             error=error,
             new_migration=is_new,
-            others=await journal.read(lambda c: _others(c, mig)),
+            others=0 if self._run.canary else await journal.read(lambda c: _others(c, mig)),
         )
 
 
@@ -398,7 +424,10 @@ def check_acknowledged(spec: TargetSpec, acknowledged: frozenset[str]) -> None:
 
 async def _migration(run: Run, source: Source, target: Target) -> tuple[int, bool, str]:
     """The migration's number, whether it is new, and the origin that stands in its markers."""
-    organisation, workspace = await source.identity(), await target.identity()
+    try:
+        organisation, workspace = await source.identity(), await target.identity()
+    except Unreadable as error:
+        raise Refused(f"{error.message}; nothing was begun", error.hint) from error
     number, is_new = await run.journal.write(
         lambda c: staging.find_migration(
             c,

@@ -107,7 +107,7 @@ class Selector:
         tags = await self._tags(filters["tag"]) if "tag" in filters else None
         wrote = await self._wrote_in(agents) if agents is not None else frozenset()
         channels = self._channels(filters["channel"]) if "channel" in filters else None
-        limit = int(filters["limit"][0]) if "limit" in filters else None
+        limit = scope.limit
         found: list[tuple[datetime, str, str]] = []
         async for record, home in self._records(CONVERSATION):
             assert isinstance(record, Conversation)

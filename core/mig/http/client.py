@@ -5,6 +5,7 @@ httpx and aiohttp's client are imported in this package and nowhere else.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Self
@@ -16,6 +17,10 @@ from mig.errors import Refused, Unclear
 from mig.failpoints import failpoint
 from mig.http.wire import Answer, Unreachable, wire_to
 from mig.platforms import Access
+
+_VERSION = re.compile(r"v\d{1,2}")
+_TELLING = re.compile(r"[\d@%=]")
+"""What only a part of a path has that names somebody or something."""
 
 
 class Http:
@@ -90,6 +95,14 @@ class Http:
         """
         url = self.url(path)
         await self._access.budgets.spend(spend)
+        try:
+            return await self._send(method, url, path, query, body)
+        finally:
+            self._access.budgets.landed(spend)
+
+    async def _send(
+        self, method: str, url: str, path: str, query: Mapping[str, str | int] | None, body: object
+    ) -> Answer:
         self._access.meter[method] += 1
         content = None if body is None else msgspec.json.encode(body)
         headers = {} if content is None else {"Content-Type": "application/json"}
@@ -100,7 +113,7 @@ class Http:
         except Unreachable as error:
             raise Unreachable(f"{self._origin} cannot be reached ({error.message})") from error
         except Unclear as error:
-            raise Unclear(f"no answer to {method} {_shape(path)} ({error.message})") from error
+            raise Unclear(f"no answer to {method} {shape(path)} ({error.message})") from error
         failpoint("request.answered")
         return answer
 
@@ -143,10 +156,10 @@ def origin_of(url: str) -> str | None:
     return f"{parts.scheme}://{name}" + (f":{port}" if port is not None and port != usual else "")
 
 
-def _shape(path: str) -> str:
-    """A path without its query, ids and addresses, fit for a log."""
+def shape(path: str) -> str:
+    """A path without its query, ids and addresses, fit for a log; the version of an API (`v1`) stays."""
     parts = path.split("?")[0].split("/")
-    return "/".join("{}" if any(c.isdigit() or c in "@%=" for c in part) else part for part in parts)
+    return "/".join("{}" if not _VERSION.fullmatch(part) and _TELLING.search(part) else part for part in parts)
 
 
-__all__ = ["Answer", "Http", "Unreachable", "origin_of", "retry_after"]
+__all__ = ["Answer", "Http", "Unreachable", "origin_of", "retry_after", "shape"]

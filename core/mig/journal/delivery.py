@@ -185,6 +185,17 @@ def next_units(
     return [(row.rank, row.newest, row.key) for row in rows]
 
 
+def begun_units(connection: Connection, mig: int) -> list[UnitKey]:
+    """Units a run was cut off in: something of theirs is in doubt, or waits to be said again."""
+    rows = connection.scalars(
+        select(operation.c.unit)
+        .distinct()
+        .where(operation.c.migration == mig, operation.c.state.in_(("sending", "due")))
+        .order_by(operation.c.unit)
+    )
+    return [UnitKey(key) for key in rows]
+
+
 def unit_state(connection: Connection, mig: int, key: str) -> tuple[bool, str | None] | None:
     """Whether a unit is dirty, and the digest of what it looked up last; None: there is no such unit."""
     row = connection.execute(_STATE, {"mig": mig, "key": key}).first()
@@ -404,7 +415,8 @@ def _release(connection: Connection, mig: int, key: str, item: Claim) -> None:
         update(operation)
         .where(condition)
         .values(
-            state=old.state,
+            # A tail became due when something in its unit was claimed, be it in the same window: it is so still.
+            state="due" if old.tail and old.state == "done" else old.state,
             verb=old.verb,
             digest=old.digest,
             marker=old.marker,

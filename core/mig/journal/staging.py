@@ -16,15 +16,17 @@ from sqlalchemy import (
     bindparam,
     case,
     delete,
-    exists,
     insert,
     literal,
-    or_,
+    not_,
     select,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
+from mig.journal.orphans import UNPARSED
+from mig.journal.orphans import archive_orphans as archive_orphans  # said again: extraction needs one module only
+from mig.journal.orphans import missing_parents as missing_parents
 from mig.journal.schema import checkpoint, identity, migration, need, operation, raw, record, unit
 from mig.journal.text import short_name
 from mig.model import AGENT, ATTRIBUTE, QUEUE, TAG, TEAM, Ref
@@ -157,6 +159,11 @@ def stage_records(connection: Connection, mig: int, staged: Sequence[Staged]) ->
         if old is not None and old.digest == item.digest and old.state != "gone" and not item.failure:
             continue
         row = _row(mig, item)
+        if item.failure:
+            # What was known of it stands until it is mended: its place, and what was delivered of its unit.
+            kept = {name: getattr(old, name) for name in _PLACE} if old is not None else {}
+            fresh[item.ref] = row | kept | {"state": "failed", "fate": "load", "reason": item.failure}
+            continue
         parent = (item.parent.kind, item.parent.id) if item.parent else (None, None)
         if old is not None:
             changed.append(item.ref)
@@ -175,8 +182,6 @@ def stage_records(connection: Connection, mig: int, staged: Sequence[Staged]) ->
                 uprooted.append(item.ref)
         else:
             changed.append(item.ref)
-        if item.failure:
-            row |= {"state": "failed", "fate": "load", "reason": item.failure}
         fresh[item.ref] = row
     upsert(connection, record, list(fresh.values()), _UPDATED)
     _uproot(connection, mig, uprooted)
@@ -195,6 +200,9 @@ _UPDATED = (
     *("resource", "raw_id", "body", "digest", "changed_at", "parent_kind", "parent_id", "own", "same_as"),
     *("unit", "ord", "fate", "state", "reason", "warnings", "rank", "newest"),
 )
+
+
+_PLACE = ("parent_kind", "parent_id", "own", "same_as", "unit", "ord", "rank", "newest")
 
 
 def _row(mig: int, item: Staged) -> dict[str, Any]:
@@ -281,62 +289,8 @@ def resolve(connection: Connection, mig: int) -> int:
     return count
 
 
-def missing_parents(connection: Connection, mig: int, after: Ref | None, limit: int = 1000) -> list[Ref]:
-    """Parents that are named and not staged: a page of them, after the one given."""
-    parent = record.alias("parent")
-    here = exists().where(
-        parent.c.migration == mig, parent.c.kind == record.c.parent_kind, parent.c.id == record.c.parent_id
-    )
-    rows = connection.execute(
-        select(record.c.parent_kind, record.c.parent_id)
-        .distinct()
-        .where(record.c.migration == mig, record.c.unit.is_(None), record.c.parent_id.is_not(None), ~here)
-        .where(
-            or_(
-                record.c.parent_kind > (after.kind if after else ""),
-                and_(
-                    record.c.parent_kind == (after.kind if after else ""),
-                    record.c.parent_id > (after.id if after else ""),
-                ),
-            )
-        )
-        .order_by(record.c.parent_kind, record.c.parent_id)
-        .limit(limit)
-    )
-    return [Ref(row.parent_kind, row.parent_id) for row in rows]
-
-
-def archive_orphans(connection: Connection, mig: int, unreadable: Iterable[str]) -> None:
-    """What still has no unit names something that does not exist: it is archived, and looked for again next time.
-
-    Where the parent's kind cannot be read nobody knows: its children wait.
-    """
-    closed = sorted(unreadable)
-    unknown = literal("its ") + record.c.parent_kind + literal(" ") + record.c.parent_id + literal(" cannot be read")
-    orphaned = and_(
-        record.c.migration == mig,
-        record.c.unit.is_(None),
-        record.c.parent_id.is_not(None),
-        record.c.state.not_in(("gone", "failed")),
-    )
-    connection.execute(
-        update(record)
-        .where(orphaned, record.c.parent_kind.in_(closed))
-        .values(fate=None, state="staged", reason=unknown)
-    )
-    why = literal("its ") + record.c.parent_kind + literal(" ") + record.c.parent_id + literal(" does not exist")
-    connection.execute(
-        update(record)
-        .where(orphaned, record.c.parent_kind.not_in(closed))
-        .values(fate="archive", state="done", reason=why)
-    )
-
-
 def _existing(connection: Connection, mig: int, refs: Sequence[Ref]) -> dict[Ref, Any]:
-    columns = [
-        record.c[n]
-        for n in ("kind", "id", "digest", "unit", "ord", "own", "parent_kind", "parent_id", "state", "fate", "same_as")
-    ]
+    columns = [record.c[n] for n in ("kind", "id", "digest", "state", "fate", *_PLACE)]
     found: dict[Ref, Any] = {}
     for kind in {ref.kind for ref in refs}:
         for chunk in _chunks([ref.id for ref in refs if ref.kind == kind]):
@@ -457,7 +411,7 @@ def _attach_children(connection: Connection, mig: int) -> int:
         parent.c.id == record.c.parent_id,
         parent.c.unit.is_not(None),
     )
-    waiting = and_(record.c.migration == mig, record.c.unit.is_(None), record.c.parent_id.is_not(None))
+    waiting = and_(record.c.migration == mig, record.c.unit.is_(None), record.c.parent_id.is_not(None), not_(UNPARSED))
     # Some at a time: a database keeps in memory what one statement changed, until it has ended.
     some = connection.execute(
         select(record.c.kind, record.c.id, parent.c.unit)
@@ -470,15 +424,14 @@ def _attach_children(connection: Connection, mig: int) -> int:
     # The mark between two orders sorts before anything an id can hold.
     place = select(prefix + literal("\x01") + record.c.own).where(link).scalar_subquery()
     home = select(parent.c.unit).where(link).scalar_subquery()
-    # An orphan whose parent turned up is decided anew.
-    again = case((record.c.state == "failed", record.c.state), else_="staged")
     for kind in sorted({row.kind for row in some}):
         ids = [row.id for row in some if row.kind == kind]
         for chunk in _chunks(ids):
             connection.execute(
                 update(record)
                 .where(record.c.migration == mig, record.c.kind == kind, record.c.id.in_(chunk))
-                .values(unit=home, ord=place, fate=None, state=again)
+                # An orphan whose parent turned up, or was mended, is decided anew.
+                .values(unit=home, ord=place, fate=None, state="staged", reason="")
             )
     return len(some)
 

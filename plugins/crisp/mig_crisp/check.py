@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from mig import Clock, Finding, MigError
-from mig_crisp.client import PACES, CrispClient
+from mig_crisp.client import PACES, CrispClient, made_id
 from mig_crisp.events import Events
 from mig_crisp.office import Office
 from mig_crisp.settings import CrispSettings
@@ -167,7 +167,7 @@ class Check:
     async def _lag(self) -> Finding:
         """Make an empty conversation, name it, look how soon that is seen, and remove it."""
         made = await self._client.write("POST", "/conversation", {}, creates=True)
-        session = str(made["session_id"])
+        session = made_id(made, "session_id")
         try:
             await self._client.write("PATCH", f"/conversation/{session}/meta", {"nickname": "mig check"})
             began = self._clock.monotonic()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
@@ -17,6 +19,11 @@ log = structlog.get_logger("mig.crisp")
 #: Conversations that may be created, per plan: amount and seconds (docs/api/crisp.md, section 2, 2).
 PACES = {"free": (10, 90.0), "mini": (15, 60.0), "essentials": (25, 60.0), "plus": (40, 60.0)}
 DAY = 86_400.0
+_OF_RECORDS = (400, 404, 405, 409, 422)
+"""What the API says of one record; without its envelope a gateway says it, of nothing in particular."""
+_SLACK = 0.02
+_PROBE_S = max(per_s for _, per_s in PACES.values())
+"""The longest window of creations: after it only the quota can still refuse."""
 REQUESTS, CREATIONS = "crisp.requests", "crisp.conversations"
 
 
@@ -31,8 +38,14 @@ class CrispClient:
     def __init__(self, settings: CrispSettings, access: Access) -> None:
         self._settings = settings
         self._access = access
-        self._refused_creations = 0
-        self._probe_at = 0.0
+        self._probe = asyncio.Lock()
+        self._doubted_at: float | None = None
+        """When a birth was refused, while it is not known whether by the plan's pace or by the quota."""
+        self._is_quota = False
+        """The probe was refused too."""
+        self._opened_at = access.clock.monotonic()
+        self._taken = 0
+        """Births within the plan's window when one was refused."""
         token = base64.b64encode(f"{settings.identifier}:{settings.key.reveal()}".encode()).decode()
         self.http = Http(
             settings.url,
@@ -41,24 +54,24 @@ class CrispClient:
             timeout_s=settings.timeout_s,
         )
         self._website = f"/website/{settings.website_id}"
-        self._pace = 60.0
-        quota = settings.daily_quota
-        access.budgets.declare([Bucket(REQUESTS, quota, DAY, daily=True)] if quota else [])
+        quota, account = settings.daily_quota, hashlib.sha256(settings.identifier.encode()).hexdigest()[:12]
+        access.budgets.declare([Bucket(REQUESTS, quota, DAY, daily=True, account=account)] if quota else [])
 
     def limit_creations(self, plan: str) -> None:
         """Declare how fast conversations may be created on this plan; an unknown one gets the slowest pace."""
         given = self._settings.conversations_per_minute
-        amount, per_s = PACES.get(plan, PACES["free"])
-        self._pace = per_s
         if given is None:
-            self._access.budgets.declare([Bucket(CREATIONS, amount, per_s)])
+            self._pace_births(*PACES.get(plan, PACES["free"]))
         elif given > 0:
-            self._access.budgets.declare([Bucket(CREATIONS, max(1, round(given)), 60.0)])
+            self._pace_births(max(1, round(given)), 60.0)
+
+    def _pace_births(self, amount: int, per_s: float) -> None:
+        self._access.budgets.declare([Bucket(CREATIONS, amount, per_s, slack=_SLACK, rolling=True)])
 
     async def get(self, path: str, query: Mapping[str, str | int] | None = None) -> Any:
-        """The data of a GET below the website; None when it is not there (404)."""
+        """The data of a GET below the website; None when it is not there (a 404 of the API itself)."""
         answer = await self.http.request("GET", self._website + path, query=query, spend=(REQUESTS,))
-        if answer.status == 404:
+        if answer.status == 404 and _envelope(answer):
             return None
         return self._data(answer, f"GET {path.split('/')[1]}")
 
@@ -81,11 +94,48 @@ class CrispClient:
             Paused: The daily quota is used up.
             Refused: The credentials or permissions do not do.
         """
-        spend = (REQUESTS, CREATIONS) if creates else (REQUESTS,)
-        answer = await self.http.request(method, self._website + path, body=body, spend=spend)
-        data = self._data(answer, f"{method} {path.split('/')[1]}", creates=creates, may_refuse=may_refuse)
-        if creates:
-            self._refused_creations = 0
+        what = f"{method} {path.split('/')[1]}"
+        if creates and CREATIONS in self._access.budgets.levels:
+            return await self._paced_birth(method, path, body, what)
+        answer = await self.http.request(method, self._website + path, body=body, spend=(REQUESTS,))
+        return self._data(answer, what, may_refuse=may_refuse)
+
+    async def _paced_birth(self, method: str, path: str, body: object, what: str) -> Any:
+        """A birth at the plan's pace; while a refusal is in doubt only one is under way, and the others wait for it."""
+        await self._access.budgets.spend((CREATIONS,))
+        try:
+            if self._doubted_at is None:
+                return await self._birth(method, path, body, what)
+            async with self._probe:
+                if self._is_quota:
+                    raise self._used_up(what)
+                return await self._birth(method, path, body, what)
+        finally:
+            self._access.budgets.landed((CREATIONS,))
+
+    async def _birth(self, method: str, path: str, body: object, what: str) -> Any:
+        """One request for a conversation.
+
+        423 has two causes (docs/api/crisp.md, section 12, 4). A first one is taken for the plan's pace: nothing is
+        born for the longest window a plan has, and then one birth tells. Refused again it is the quota; what was used
+        is not corrected by this guess: the next run asks again.
+        """
+        clock, budgets = self._access.clock, self._access.budgets
+        left = clock.monotonic()
+        answer = await self.http.request(method, self._website + path, body=body, spend=(REQUESTS,))
+        is_probe = self._doubted_at is not None and left >= self._doubted_at  # what left before was refused with it
+        if answer.status == 423:
+            if is_probe:
+                self._is_quota = True
+                raise self._used_up(what)
+            if self._doubted_at is None:
+                self._doubted_at, self._taken = clock.monotonic(), budgets.lately(CREATIONS)
+            budgets.close(CREATIONS, _PROBE_S)
+            raise NotApplied(f"{what}: 423, the plan's pace of creation", _PROBE_S)
+        data = self._data(answer, what)
+        if is_probe and self._doubted_at is not None:
+            self._slow_down(self._doubted_at)
+            self._doubted_at = None
         return data
 
     async def endpoints(self) -> Any:
@@ -124,7 +174,7 @@ class CrispClient:
         for attempt in range(4):
             try:
                 answer = await self.http.request("GET", path.format(site=self._website), spend=(REQUESTS,))
-                if answer.status in (402, 403, 404):
+                if answer.status in (402, 403) or (answer.status == 404 and _envelope(answer)):
                     return None
                 return self._data(answer, "GET website")
             except (NotApplied, Unclear) as error:
@@ -139,21 +189,22 @@ class CrispClient:
         answer = await self.http.request("GET", path.format(site=self._website), spend=(REQUESTS,))
         return answer.status
 
-    def _data(self, answer: Answer, what: str, *, creates: bool = False, may_refuse: bool = False) -> Any:
+    def _data(self, answer: Answer, what: str, *, may_refuse: bool = False) -> Any:
         """The envelope's data, or the error its status means."""
         if 200 <= answer.status < 300:
-            envelope = answer.json() if answer.body else {}
-            if not isinstance(envelope, dict) or envelope.get("error"):
-                raise Unclear(f"{what} answered {answer.status} with an envelope that says error")
-            return envelope.get("data")
+            envelope = _envelope(answer)
+            # A gateway's word is not the API's: "{}" must never be read as "there is no such message".
+            if envelope.get("error") is not False or "data" not in envelope:
+                raise Unclear(f"{what} answered {answer.status} with no envelope of the API")
+            return envelope["data"]
         if answer.status == 423:
-            raise self._over(what, creates)
+            raise self._used_up(what)
         if answer.status in (420, 429):
             wait = retry_after(answer.headers) or 1.0
             if REQUESTS in self._access.budgets.levels:
                 self._access.budgets.close(REQUESTS, wait)
             raise NotApplied(f"{what}: {answer.status}", wait)
-        if answer.status >= 500 or answer.status == 408:
+        if answer.status >= 500 or answer.status == 408 or (answer.status in _OF_RECORDS and not _envelope(answer)):
             raise Unclear(f"{what} answered {answer.status}")
         reason = _reason(answer)
         if answer.status == 401:
@@ -169,22 +220,24 @@ class CrispClient:
             )
         raise Rejected(f"Crisp refused it ({answer.status} {reason} on {what})", _way_out(answer.status), field=reason)
 
-    def _over(self, what: str, creates: bool) -> NotApplied | Paused:
-        """423 has two causes (docs/api/crisp.md, section 12, 4): a birth refused again after its pace is the quota.
+    def _slow_down(self, refused_at: float) -> None:
+        """It was the pace: the plan is smaller than we were told, or others create conversations too.
 
-        What was used is not corrected by this guess: the next run asks again.
+        What was taken in the window before the refusal is what we get, but never less than half at once. Soon after
+        we began it may have been an earlier run's births that were in the way: from that nothing is learnt.
         """
-        if creates and CREATIONS in self._access.budgets.levels:
-            now = self._access.clock.monotonic()
-            if now >= self._probe_at:  # several lanes refused together are one refusal
-                self._refused_creations += 1
-                self._probe_at = now + self._pace / 2
-            if self._refused_creations <= 2:
-                self._access.budgets.close(CREATIONS, self._pace)
-                return NotApplied(f"{what}: 423, the plan's pace of creation", self._pace)
+        bucket = self._access.budgets.levels[CREATIONS].bucket
+        if refused_at - self._opened_at > bucket.per_s:
+            amount = max(1, bucket.amount // 2, min(self._taken, int(bucket.amount * 0.9)))
+            self._pace_births(amount, bucket.per_s)
+            log.info("pace.learnt", bucket=CREATIONS, amount=amount, per_s=bucket.per_s)
+
+    def _used_up(self, what: str) -> Paused:
+        budgets = self._access.budgets
         return Paused(
             f"Crisp's daily quota of this token is used up (423 on {what})",
             "Run the same command again tomorrow; it goes on where it stopped. A plugin token's quota can be raised.",
+            retry_after_s=budgets.resumes_in(REQUESTS) if REQUESTS in budgets.levels else None,
         )
 
 
@@ -193,13 +246,30 @@ def segment(text: str) -> str:
     return quote(text, safe="")
 
 
-def _reason(answer: Answer) -> str:
-    """The envelope's reason and, for invalid data, which property: never a value."""
+def made_id(made: object, name: str) -> str:
+    """The id of what a write made, out of its answer's data.
+
+    Raises:
+        Unclear: The answer does not hold it.
+    """
+    found = made.get(name) if isinstance(made, Mapping) else None
+    if not isinstance(found, str) or not found:
+        raise Unclear(f"an answer that should hold {name} does not")
+    return found
+
+
+def _envelope(answer: Answer) -> dict[str, Any]:
+    """The API's envelope (docs/api/crisp.md, section 1); empty: somebody else has answered."""
     try:
         envelope = answer.json()
     except Unclear:
-        return ""
-    reason = str(envelope.get("reason", "")) if isinstance(envelope, dict) else ""
+        return {}
+    return envelope if isinstance(envelope, dict) and "error" in envelope else {}
+
+
+def _reason(answer: Answer) -> str:
+    """The envelope's reason: never a value."""
+    reason = str(_envelope(answer).get("reason", ""))
     return reason if reason.replace("_", "").isalnum() and len(reason) < 64 else ""
 
 
@@ -209,4 +279,4 @@ def _way_out(status: int) -> str:
     return "Correct the record at the source, or its mapping; the next run tries again."
 
 
-__all__ = ["CREATIONS", "PACES", "REQUESTS", "CrispClient", "segment"]
+__all__ = ["CREATIONS", "PACES", "REQUESTS", "CrispClient", "made_id", "segment"]

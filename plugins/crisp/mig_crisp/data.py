@@ -12,6 +12,7 @@ from mig import ATTRIBUTE, AttributeDefinition, Kind, Lookup, Loss
 from mig_crisp.text import MAX_KEY, clean, hashed, own_slug, slug
 
 Value = str | int | float | bool
+CLEANED = "characters no text can hold were removed or replaced"
 #: The keys mig writes itself (docs/api/crisp.md, section 11).
 RESERVED_CONVERSATION = frozenset(
     (
@@ -108,6 +109,8 @@ def flatten(custom: Mapping[str, Any], keys: Keys, limit: int) -> tuple[dict[str
         data[key] = value
         if isinstance(value, str) and not isinstance(custom[name], str):
             losses.append(Loss(field, "changed", "written as text"))
+        elif isinstance(value, str) and value != custom[name]:
+            losses.append(Loss(field, "changed", CLEANED))
     return data, losses
 
 

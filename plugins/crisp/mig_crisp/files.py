@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import structlog
 
-from mig import Call, Clock, Lost, NotApplied, Receipt, Refused, Rejected, Spooled, Unclear, Usage
+from mig import Call, Clock, Lost, NotApplied, Postponed, Receipt, Refused, Rejected, Spooled, Unclear, Usage
 from mig.http import Outside, origin_of
 from mig_crisp.client import CrispClient
 from mig_crisp.events import Dropped, Events
@@ -49,7 +49,7 @@ class Uploads:
         """Move one file.
 
         Raises:
-            Rejected: Not this time; the next run tries again.
+            Postponed: Not this time; the next run tries again.
             Refused: No file can be moved at all.
         """
         (file,) = call.files.values()
@@ -116,7 +116,7 @@ class Uploads:
                 "Files need Crisp's socket: allow wss to it. Or move files otherwise:\n"
                 'files = "folder:PATH" or "link" under [target]; then run again.',
             )
-        raise Rejected(f"it could not be uploaded ({why})", "The next run tries again.")
+        raise Postponed(f"it could not be uploaded ({why})", "The next run tries again.")
 
     async def _signed(self, name: str, mime: str) -> Mapping[str, Any]:
         """Ask where to upload; the answer comes as an event, and a lost event is asked for again."""

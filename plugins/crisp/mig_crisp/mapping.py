@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -13,6 +13,7 @@ from mig import (
     CONVERSATION,
     MESSAGE,
     TAG,
+    Address,
     Agent,
     Attachment,
     AttributeDefinition,
@@ -22,24 +23,45 @@ from mig import (
     Conversation,
     Decision,
     Fate,
+    Handle,
     Kind,
+    Location,
     Lookup,
     Loss,
     Message,
     Note,
     Queue,
+    Rating,
     Record,
     Ref,
     Tag,
     Team,
 )
-from mig_crisp.data import RESERVED_CONVERSATION, RESERVED_MESSAGE, RESERVED_PEOPLE, Keys, flatten, is_masked
+from mig_crisp.data import CLEANED, RESERVED_CONVERSATION, RESERVED_MESSAGE, RESERVED_PEOPLE, Keys, flatten, is_masked
+from mig_crisp.render_files import file_name, mime_of
 from mig_crisp.settings import CrispSettings
-from mig_crisp.text import clean
+from mig_crisp.text import MAX_KEY, clean, slug
 
+R = TypeVar("R", bound=Record)
 PLACEHOLDER = "no-email.invalid"
-CLEANED = "characters no text can hold were removed or replaced"
 _LATER = "no counterpart in Crisp"
+_NO_EMAIL = "not an e-mail address"
+_REFERENCES: Mapping[type[Record], tuple[str, ...]] = {
+    Contact: ("company",),
+    Conversation: ("contact", "agents", "teams", "queue"),
+    Message: ("contact", "author"),
+    Note: ("contact", "author"),
+}
+"""Fields that name other records, which render shows by what they are called."""
+_SHORT: Mapping[type[Record], tuple[str, ...]] = {
+    Contact: ("name", "company_name", "avatar", "emails", "phones", "urls"),
+    Company: ("name", "domains", "emails", "phones", "urls"),
+    Conversation: ("title", "channels"),
+    Tag: ("name",),
+}
+"""Fields of a line at most: one without an end makes Crisp refuse all that is sent with it (413)."""
+_OWN = ("ref", "extra", "custom", "meta")
+"""Fields in which U+0000 is nobody's loss: custom attributes are cleaned when they become flat, others are not sent."""
 
 
 class CrispMapper:
@@ -57,7 +79,7 @@ class CrispMapper:
             Conversation: self._conversation,
             Message: self._message,
             Note: self._note,
-            Attachment: _load,
+            Attachment: _attachment,
             Tag: _load,
             Agent: _load,
             Queue: _load,
@@ -68,20 +90,27 @@ class CrispMapper:
 
     def map(self, record: Record, look: Lookup) -> Decision | None:
         rule = self._rules.get(type(record))
-        return rule(record, look) if rule is not None else None
+        if rule is None:
+            return None
+        cleaned, changed = _cleaned(record)
+        fitting, long = _fitting(cleaned, self._settings.max_value)
+        decision = rule(fitting, look)
+        absent = _absent(cleaned, look) if decision.fate is Fate.LOAD else []
+        losses = (*(Loss(field, "changed", CLEANED) for field in changed), *long, *decision.losses, *absent)
+        return msgspec.structs.replace(decision, losses=losses)
 
     def _contact(self, contact: Contact, look: Lookup) -> Decision:
         if contact.deleted:
             return Decision(Fate.ARCHIVE, contact, "it was deleted at the source")
         emails = [address for address in contact.emails if is_email(address.value) and not is_masked(address.value)]
-        losses = [Loss("emails", "archived", "not an e-mail address") for a in contact.emails if not is_email(a.value)]
+        losses = [Loss("emails", "archived", _NO_EMAIL) for a in contact.emails if not is_email(a.value)]
         if not emails and self._settings.contacts_without_email == "archive":
-            return Decision(Fate.ARCHIVE, contact, "it has no e-mail address, which a profile needs")
+            return Decision(Fate.ARCHIVE, contact, "it has no e-mail address, which a profile needs", losses=losses)
         phones = [address for address in contact.phones if not is_masked(address.value)]
         if len(phones) < len(contact.phones) or is_masked(contact.name):
             losses.append(Loss("name, phones", "dropped", "the source masks them"))
         custom, more = self._flat(contact.custom, look, CONTACT, RESERVED_PEOPLE)
-        tags, unknown = named_tags(contact.tags, look)
+        tags, unknown = named_tags(contact.tags, look, self._settings.max_value)
         # A profile needs a nickname (docs/api/crisp.md, section 6).
         name = "" if is_masked(contact.name) else clean(contact.name).strip()
         name = name or (local_part(emails[0].value) if emails else contact.ref.id)
@@ -89,7 +118,9 @@ class CrispMapper:
         return Decision(Fate.LOAD, mapped, losses=(*losses, *more, *unknown))
 
     def _company(self, company: Company, look: Lookup) -> Decision:
-        return Decision(Fate.ARCHIVE, company, "its members' profiles hold it as their company; whole in the archive")
+        losses = [Loss("emails", "archived", _NO_EMAIL) for a in company.emails if not is_email(a.value)]
+        why = "its members' profiles hold it as their company; whole in the archive"
+        return Decision(Fate.ARCHIVE, company, why, losses=losses)
 
     def _conversation(self, conversation: Conversation, look: Lookup) -> Decision:
         if conversation.spam:
@@ -97,10 +128,8 @@ class CrispMapper:
         if conversation.deleted:
             return Decision(Fate.SKIP, conversation, "it was deleted at the source")
         custom, losses = self._flat(conversation.custom, look, CONVERSATION, RESERVED_CONVERSATION)
-        tags, unknown = named_tags(conversation.tags, look)
-        if clean(conversation.title) != conversation.title:
-            losses.append(Loss("title", "changed", CLEANED))
-        mapped = msgspec.structs.replace(conversation, custom=custom, tags=tags, title=clean(conversation.title))
+        tags, unknown = named_tags(conversation.tags, look, self._settings.max_value)
+        mapped = msgspec.structs.replace(conversation, custom=custom, tags=tags)
         return Decision(Fate.LOAD, mapped, losses=(*losses, *unknown))
 
     def _message(self, message: Message, look: Lookup) -> Decision:
@@ -108,18 +137,16 @@ class CrispMapper:
             return Decision(Fate.ARCHIVE, message, "it names no conversation")
         if message.sent_at is None:
             return Decision(Fate.ARCHIVE, message, "it has no time")
-        text, losses = clean(message.text), []
-        if text != message.text:
-            losses.append(Loss("text", "changed", CLEANED))
+        text, losses = message.text, []
         if not text.strip() and not message.attachments and message.call and not message.redacted:
             text = call_line(message.call)
         custom, more = self._flat(message.custom, look, MESSAGE, RESERVED_MESSAGE)
-        subject = clean(message.subject)
-        if subject != message.subject:
-            losses.append(Loss("subject", "changed", CLEANED))
+        subject = message.subject
         if len(subject) > self._settings.max_value:
             losses.append(Loss("subject", "archived", f"longer than {self._settings.max_value} characters"))
             subject = ""
+        if len(slug(message.channel)) > MAX_KEY:
+            losses.append(Loss("channel", "changed", f"longer than {MAX_KEY} characters"))
         mapped = msgspec.structs.replace(message, text=text if text.strip() else "", subject=subject, custom=custom)
         if message.html and len(message.html) > self._settings.max_original:
             losses.append(Loss("html", "archived", f"longer than {self._settings.max_original} characters"))
@@ -129,14 +156,13 @@ class CrispMapper:
     def _note(self, note: Note, look: Lookup) -> Decision:
         if note.deleted:
             return Decision(Fate.SKIP, note, "it was deleted at the source")
-        if not clean(note.text).strip() and not note.attachments:
+        if not note.text.strip() and not note.attachments:
             return Decision(Fate.SKIP, note, "it is blank")
         if note.conversation is None and note.contact is None:
             return Decision(Fate.ARCHIVE, note, "it names neither a conversation nor a contact")
         if note.written_at is None:
             return Decision(Fate.ARCHIVE, note, "it has no time")
-        losses = [Loss("text", "changed", CLEANED)] if clean(note.text) != note.text else []
-        return Decision(Fate.LOAD, msgspec.structs.replace(note, text=clean(note.text)), losses=losses)
+        return Decision(Fate.LOAD, note)
 
     def _flat(
         self, custom: Mapping[str, Any], look: Lookup, kind: Kind, reserved: frozenset[str]
@@ -146,15 +172,63 @@ class CrispMapper:
         return flatten(custom, Keys(look, kind, reserved), self._settings.max_value)
 
 
-def named_tags(tags: Sequence[Ref], look: Lookup) -> tuple[list[Ref], list[Loss]]:
-    """Tags by their names, as segments know them; deleted ones too, for records still carry them."""
+def _cleaned(record: R) -> tuple[R, list[str]]:
+    """A record without what no text of Crisp can hold, and the fields that held it."""
+    fields = {name: getattr(record, name) for name in record.__struct_fields__ if name not in _OWN}
+    changes = {name: new for name, value in fields.items() if (new := _without_nul(value)) != value}
+    return (msgspec.structs.replace(record, **changes) if changes else record), list(changes)
+
+
+def _without_nul(value: Any) -> Any:
+    if isinstance(value, str):
+        return value if value.isascii() and "\0" not in value else clean(value)
+    if isinstance(value, list):
+        return [_without_nul(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _without_nul(item) for key, item in value.items()}
+    if isinstance(value, Address | Handle | Location | Rating):
+        inner = {name: _without_nul(getattr(value, name)) for name in value.__struct_fields__}
+        return msgspec.structs.replace(value, **inner)
+    return value
+
+
+def _fitting(record: R, limit: int) -> tuple[R, list[Loss]]:
+    """A record without lines that are too long to be one, and what was left out."""
+    changes: dict[str, Any] = {}
+    for name in _SHORT.get(type(record), ()):
+        value = getattr(record, name)
+        if isinstance(value, str):
+            short: Any = value if len(value) <= limit else ""
+        else:
+            short = [one for one in value if len(one.value if isinstance(one, Address) else one) <= limit]
+        if short != value:
+            changes[name] = short
+    losses = [Loss(name, "archived", f"longer than {limit} characters") for name in changes]
+    return (msgspec.structs.replace(record, **changes) if changes else record), losses
+
+
+def _absent(record: Record, look: Lookup) -> list[Loss]:
+    """What a record refers to and nobody has: it is named by its id, or not at all."""
+    losses = []
+    for name in _REFERENCES.get(type(record), ()):
+        named = getattr(record, name)
+        refs = named if isinstance(named, list) else [named] if named is not None else []
+        losses += [Loss(name, "dropped", "the source does not have it") for ref in refs if look(ref) is None]
+    return losses
+
+
+def named_tags(tags: Sequence[Ref], look: Lookup, limit: int = 1_000) -> tuple[list[Ref], list[Loss]]:
+    """Tags by their names, not longer than the limit, as segments know them; deleted ones too: records carry them."""
     names: list[Ref] = []
     losses: list[Loss] = []
     for ref in tags:
         tag = look(ref)
         name = clean(tag.name).strip() if isinstance(tag, Tag) else ""
-        if not name:
-            losses.append(Loss("tags", "archived", "the source does not know this tag any more"))
+        if len(name) > limit:
+            losses.append(Loss("tags", "archived", f"longer than {limit} characters"))
+        elif not name:
+            why = "a tag without a name" if tag is not None else "the source does not know this tag any more"
+            losses.append(Loss("tags", "archived", why))
         elif Ref(TAG, name) not in names:
             names.append(Ref(TAG, name))
     return names, losses
@@ -189,13 +263,24 @@ def _load(record: Record, look: Lookup) -> Decision:
     return Decision(Fate.LOAD, record)
 
 
+def _attachment(attachment: Attachment, look: Lookup) -> Decision:
+    losses = []
+    if attachment.name and file_name(attachment) != attachment.name:
+        losses.append(Loss("name", "changed", "without folders, control and direction characters, and not too long"))
+    if attachment.mime and mime_of(attachment) != attachment.mime.partition(";")[0].strip().lower():
+        losses.append(Loss("mime", "changed", "not a media type: the name tells it"))
+    return Decision(Fate.LOAD, attachment, losses=losses)
+
+
 def _team(team: Team, look: Lookup) -> Decision:
     return Decision(Fate.ARCHIVE, team, "its name stands in the data of its conversations")
 
 
 def _attribute(attribute: AttributeDefinition, look: Lookup) -> Decision:
     if attribute.of in (CONTACT, CONVERSATION, MESSAGE):
-        return Decision(Fate.LOAD, attribute)
+        long = len(slug(attribute.label)) > MAX_KEY
+        losses = [Loss("label", "changed", f"a key of more than {MAX_KEY} characters")] if long else []
+        return Decision(Fate.LOAD, attribute, losses=losses)
     if attribute.of == COMPANY:
         return Decision(Fate.ARCHIVE, attribute, "Crisp has no data of companies")
     return Decision(Fate.ARCHIVE, attribute, _LATER)

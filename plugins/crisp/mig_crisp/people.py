@@ -8,7 +8,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from mig import Call, Origin, Receipt, Rejected, digest
-from mig_crisp.client import CrispClient, segment
+from mig_crisp.client import CrispClient, made_id, segment
 from mig_crisp.marks import born_from
 from mig_crisp.notepad import blocks_of, with_block
 from mig_crisp.render_files import as_link, in_words
@@ -109,7 +109,7 @@ class People:
                     field="emails",
                 ) from error
             return await self._merge(call, people_id, {}, Origin.ADOPTED)
-        return Receipt(_values(str(made["people_id"]), Origin.CREATED), written=digests(profile))
+        return Receipt(_values(made_id(made, "people_id"), Origin.CREATED), written=digests(profile))
 
     async def _merge(self, call: Call, people_id: str, ours: Mapping[str, str], origin: Origin) -> Receipt:
         """Bring a profile that stands there to what is wanted, without overwriting what others wrote."""

@@ -17,6 +17,8 @@ _MIME = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*")
 _LONGEST_NAME = 128
 _LONGEST_BYTES = 200
 """Of a name in UTF-8: file systems take 255."""
+_LOOKED_AT = 1000
+"""Characters of a name at either end that can show in what is left of it."""
 _IN_HTML = re.compile(
     r"""(?P<before>\bsrc\s*=\s*["'])(?P<url>[^"']*/attachments/(?P<id>[0-9A-Za-z_-]+)[^"']*)(?=["'])"""
 )
@@ -99,6 +101,7 @@ def as_link(name: str, url: str) -> str:
 def file_name(attachment: Attachment) -> str:
     """A name without folders, control or direction characters; of no name, one made of the id."""
     text = unicodedata.normalize("NFC", clean(attachment.name)).replace("\\", "/").rpartition("/")[2]
+    text = text if len(text) < 2 * _LOOKED_AT else text[:_LOOKED_AT] + text[-_LOOKED_AT:]
     text = "".join(" " if char.isspace() else char for char in text if char.isspace() or _is_plain(char))
     text = " ".join(text.split()).lstrip(".")
     if not text:

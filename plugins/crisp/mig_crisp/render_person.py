@@ -24,7 +24,7 @@ from mig import (
     Unit,
 )
 from mig_crisp.data import RESERVED_PEOPLE, Keys, Value, flatten, numbered
-from mig_crisp.mapping import PLACEHOLDER, local_part
+from mig_crisp.mapping import PLACEHOLDER, is_email, local_part
 from mig_crisp.marks import birth_line
 from mig_crisp.office import Office
 from mig_crisp.render_files import REQUEST, held, never, upload
@@ -146,24 +146,32 @@ def people_data(
     places = [address_line(place) for contact in contacts for place in contact.places][1:]
     data |= {"source": origin, "source_id": first.ref.id}
     data |= numbered("source_ids", ids, limit)
-    for key, values in (
-        ("other_emails", [email for email in emails if email.lower() != first.emails[0].value.lower()]),
-        ("other_phones", phones),
-        ("other_urls", _values([contact.urls for contact in contacts])[1:]),
-        ("other_addresses", places),
-        ("external_ids", [text for contact in contacts for text in contact.external_ids]),
-        ("handles", handles),
+    for key, field, values in (
+        ("other_emails", "emails", [email for email in emails if email.lower() != first.emails[0].value.lower()]),
+        ("other_phones", "phones", phones),
+        ("other_urls", "urls", _values([contact.urls for contact in contacts])[1:]),
+        ("other_addresses", "places", places),
+        ("external_ids", "external_ids", [text for contact in contacts for text in contact.external_ids]),
+        ("handles", "handles", handles),
     ):
-        data |= numbered(key, dict.fromkeys(clean(value) for value in values if value), limit)
-    for key, text in (
-        ("source_created_at", first.created_at.isoformat(timespec="milliseconds") if first.created_at else ""),
-        ("birthday", first.birthday.date().isoformat() if first.birthday else ""),
-        ("language", first.locale),
-        ("time_zone", first.time_zone),
+        cleaned = list(dict.fromkeys(clean(value) for value in values if value))
+        losses += [_too_long(field, limit) for value in cleaned if len(value) > limit]
+        data |= numbered(key, [value for value in cleaned if len(value) <= limit], limit)
+    for key, field, text in (
+        ("source_created_at", "", first.created_at.isoformat(timespec="milliseconds") if first.created_at else ""),
+        ("birthday", "", first.birthday.date().isoformat() if first.birthday else ""),
+        ("language", "locale", first.locale),
+        ("time_zone", "time_zone", first.time_zone),
     ):
-        if text:
-            data[key] = clean(text)[:limit]
+        if len(clean(text)) > limit:
+            losses.append(_too_long(field, limit))
+        elif text:
+            data[key] = clean(text)
     return data, losses
+
+
+def _too_long(field: str, limit: int) -> Loss:
+    return Loss(field, "archived", f"longer than {limit} characters")
 
 
 def address_line(place: Any) -> str:
@@ -240,7 +248,7 @@ def _company(contacts: Sequence[Contact], look: Lookup) -> dict[str, Any]:
     if company.phones:
         block["phones"] = [address.value for address in company.phones]
     if company.emails:
-        block["emails"] = [address.value for address in company.emails]
+        block["emails"] = [address.value for address in company.emails if is_email(address.value)]
     if company.employees is not None:
         block["metrics"] = {"employees": company.employees}
     return block
@@ -256,8 +264,10 @@ def _company_data(contacts: Sequence[Contact], look: Lookup, limit: int) -> tupl
     for key, value in custom.items():
         whole = f"company_{key}"
         data[whole if len(whole) <= MAX_KEY else hashed(whole, whole)] = value
-    if company.external_id:
-        data["company_external_id"] = clean(company.external_id)[:limit]
+    if len(clean(company.external_id)) > limit:
+        losses.append(_too_long("company.external_id", limit))
+    elif company.external_id:
+        data["company_external_id"] = clean(company.external_id)
     return data, losses
 
 

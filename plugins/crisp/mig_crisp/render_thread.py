@@ -43,6 +43,8 @@ STATES = {"open": "unresolved", "snoozed": "pending", "done": "resolved"}
 REDACTED = "[This message was redacted at the source.]"
 REDACTED_PART = "[A part of this message was redacted at the source.]"
 OPENING = "[This conversation began with a message from the team.]"
+MARK_EVERY = 250
+"""Messages after which a long thread gets a read mark on the way: at half a second each, two minutes."""
 
 
 class ThreadRenderer:
@@ -87,7 +89,7 @@ class ThreadRenderer:
         if self._is_hidden(rows) and self._settings.outbound_only == "note_from_user" and self._office.has_notes:
             head.append(self._opening(conversation, next(row for row in rows if "message" in row.body)))
         tail = self._tail(conversation, [print_of(row) for row in (*head, *rows) if is_from_user(row)])
-        return Rendered([*head, *rows, *notepad, *tail], self._declined, self._losses)
+        return Rendered([*self._marked(conversation, [*head, *rows]), *notepad, *tail], self._declined, self._losses)
 
     # ---- messages and notes --------------------------------------------------------------------------------------
 
@@ -378,6 +380,21 @@ class ThreadRenderer:
         tail.append(self._put("state", conversation, {"state": state or "unresolved"}, tail=True))
         return tail
 
+    def _marked(self, conversation: Conversation, rows: Sequence[Operation]) -> list[Operation]:
+        """A long thread's read marks are said on the way too: its last message may come after the three minutes."""
+        marked: list[Operation] = []
+        unread: list[int] = []
+        since = 0
+        for row in rows:
+            marked.append(row)
+            since += 1
+            unread += [print_of(row)] if is_from_user(row) else []
+            if since >= MARK_EVERY and unread:
+                read = {"from": "user", "origin": "chat", "fingerprints": unread}
+                marked.append(self._put(f"read/{len(marked)}", conversation, read))
+                unread, since = [], 0
+        return marked
+
     def _put(
         self,
         name: str,
@@ -389,7 +406,7 @@ class ThreadRenderer:
     ) -> Operation:
         return Operation(
             name=name,
-            verb=f"conversation.{name}",
+            verb=f"conversation.{name.partition('/')[0]}",
             effect=Effect.PUT,
             body={"session": SESSION, **body},
             carries=(conversation.ref,),

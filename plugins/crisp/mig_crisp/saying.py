@@ -12,7 +12,7 @@ from mig_crisp.data import Value
 from mig_crisp.marks import fingerprint, marker
 from mig_crisp.render_files import REQUEST
 from mig_crisp.settings import CrispSettings
-from mig_crisp.text import escape, parts, slug
+from mig_crisp.text import MAX_KEY, escape, parts, slug
 
 SESSION = FromReceipt("birth")
 
@@ -110,7 +110,7 @@ def origin_of(channel: str) -> str:
     """A channel as the origin of a message: Crisp's own two, else a URN that names it."""
     if channel in ("chat", "email"):
         return channel
-    return f"urn:mig:{slug(channel) or 'unknown'}:0"
+    return f"urn:mig:{slug(channel)[:MAX_KEY] or 'unknown'}:0"
 
 
 def is_from_user(row: Operation) -> bool:

@@ -13,6 +13,8 @@ _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _PART = re.compile(r"\A\((\d+)/(\d+)\)\n")
 _BORDERS = (re.compile(r"\n\s*\n"), re.compile(r"\n"), re.compile(r"(?<=[.!?。！？])\s+"), re.compile(r"\s+"))
 MAX_KEY = 64
+_LONGEST_NAME = 4 * MAX_KEY
+"""Characters of a name that its key is made of: what is longer gets a key with a hash in it."""
 _LONGEST = 40
 """Characters of one cluster that are kept together at most."""
 
@@ -53,7 +55,7 @@ def joined(pieces: Sequence[str]) -> str:
 
 
 def _pieces(text: str, room: int) -> Iterator[str]:
-    while units(text) > room:
+    while units(text[: room + 1]) > room:  # not of all that is left: of a megabyte that takes half a minute
         cut = _cut(text, room)
         yield text[:cut]
         text = text[cut:]
@@ -106,7 +108,7 @@ def _within(text: str, room: int) -> int:
 
 def slug(name: str) -> str:
     """A name as a key of conversation or people data (docs/api/crisp.md, section 11); empty when nothing is left."""
-    plain = unicodedata.normalize("NFKD", name).lower()
+    plain = unicodedata.normalize("NFKD", name[:_LONGEST_NAME]).lower()
     return _OUTSIDE.sub("_", plain).strip("_")
 
 

@@ -9,7 +9,7 @@ import msgspec
 import structlog
 
 from mig import Call, Origin, Receipt, Rejected, digest
-from mig_crisp.client import CrispClient
+from mig_crisp.client import CrispClient, made_id
 from mig_crisp.render_files import as_link, in_words
 from mig_crisp.written import digests, merged_data, merged_fields, merged_segments
 
@@ -45,7 +45,7 @@ class Threads:
         verb = call.op.verb
         if verb == "conversation.create":
             made = await self._client.write("POST", "/conversation", {}, creates=True)
-            return Receipt({"id": str(made["session_id"])})
+            return Receipt({"id": made_id(made, "session_id")})
         session = str(call.body["session"])
         if verb in _SAID:
             return await self._say(session, message_of(call.body))

@@ -20,6 +20,8 @@ log = structlog.get_logger()
 T = TypeVar("T")
 U = TypeVar("U")
 
+WITH_FILES: Mapping[str, Any] = {"message_attachment_count": {"gte": 1}}
+"""How searches tell messages that have files; the archive does not know it (docs/api/kustomer.md, section 5)."""
 MANY = 100
 """Ids of one request: a URL must not grow without end."""
 
@@ -38,6 +40,13 @@ async def together(ask: Callable[[T], Coroutine[Any, Any, U]], things: Iterable[
     except BaseExceptionGroup as errors:
         raise errors.exceptions[0] from errors
     return [task.result() for task in tasks]
+
+
+async def in_turn(ask: Callable[[T], Coroutine[Any, Any, U]], things: Sequence[T], most: int) -> AsyncIterator[U]:
+    """Ask about so many things at the same time, and about the next when those were handed out."""
+    for start in range(0, len(things), most):
+        for answer in await together(ask, things[start : start + most], most):
+            yield answer
 
 
 def messages_and_files(leaf: Leaf) -> list[Raw]:
@@ -82,14 +91,14 @@ class Files:
         self.shown = False
         """Searches were seen to name the files of messages (docs/api/kustomer.md, section 5: unverified)."""
         self._read: set[str] = set()
-        self._gone: set[str] = set()
+        self.gone: set[str] = set()
         """Conversations whose list shows no more messages."""
 
     def forget(self) -> None:
         """Begin anew: what changed since it was handed out is handed out again."""
         self.given.clear()
         self._read.clear()
-        self._gone.clear()
+        self.gone.clear()
 
     async def of(self, rows: Sequence[Row]) -> AsyncIterator[list[Raw]]:
         """Hand out the messages found, and every other one with files in their conversations."""
@@ -118,34 +127,20 @@ class Files:
         for row in rows:
             if row.id not in self.given:
                 wanted.setdefault(row.related("conversation"), set()).add(row.id)
-        conversations = list(wanted)
-        for start in range(0, len(conversations), self._settings.readers):
-            some = conversations[start : start + self._settings.readers]
-            for raws in await together(lambda one: self._conversation(one, wanted[one]), some, self._settings.readers):
-                self.given.update(raw.id for raw in raws if raw.resource == "messages")
-                yield raws
+        most = self._settings.readers
+        async for raws in in_turn(lambda one: self._conversation(one, wanted[one]), list(wanted), most):
+            self.given.update(raw.id for raw in raws if raw.resource == "messages")
+            yield raws
 
     async def _conversation(self, conversation: str, wanted: set[str]) -> list[Raw]:
         raws: list[Raw] = []
-        page = 1
-        while conversation and conversation not in self._gone:
-            query: dict[str, str | int] = {"page": page, "pageSize": self._settings.list_page, "include": "attachments"}
-            try:
-                leaf = await self._client.get(f"/v1/conversations/{quote(conversation, safe='')}/messages", query)
-            except Unserved as error:
-                if error.status != 404:
-                    raise
-                self._gone.add(conversation)
-                break  # merged or deleted meanwhile: its messages are asked for one by one
-            raws += messages_and_files(leaf)
-            if leaf.next is None or not leaf.rows:
-                self._read.add(conversation)
-                break
-            self._client.check(leaf.next)
-            page += 1
-            if page * self._settings.list_page > self._settings.list_cap:
-                self._gone.add(conversation)  # what lies behind the cap is asked for one by one
-                break
+        if conversation and conversation not in self.gone:
+            whole, path = False, f"/v1/conversations/{quote(conversation, safe='')}/messages"
+            async for part in self._client.parts(path, {"include": "attachments"}, absent=True):
+                raws += messages_and_files(part.leaf)
+                whole = not part.more and not part.capped
+            # merged or deleted meanwhile, or longer than the cap: what it does not show is asked for one by one
+            (self._read if whole else self.gone).add(conversation)
         keep = wanted | {raw.id for raw in raws if raw.resource == "messages" and _files(Row.of(raw.body))}
         raws = [raw for raw in raws if raw.resource == "attachments" or raw.id in keep]
         found = {raw.id for raw in raws if raw.resource == "messages"}

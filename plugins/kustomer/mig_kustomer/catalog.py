@@ -85,3 +85,10 @@ RESOURCES: Mapping[str, Resource] = {
 """In the order they are best read: what others refer to first."""
 
 OF_KIND: Mapping[Kind, str] = {resource.kind: name for name, resource in RESOURCES.items()}
+
+
+def context_of(name: str) -> Context:
+    """The search context of a resource that is known to have one."""
+    context = RESOURCES[name].context
+    assert context is not None, "only contexts are searched"
+    return context

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from mig import Finding, MigError
-from mig_kustomer.catalog import RESOURCES, Resource
+from mig_kustomer.catalog import RESOURCES, Resource, context_of
 from mig_kustomer.client import Client, Unserved
 from mig_kustomer.settings import KustomerSettings
+from mig_kustomer.walk import START, iso, search_body
 
 _ROLES = {
     "tags": "org.permission.tag.read",
@@ -63,14 +64,8 @@ async def _list(client: Client, name: str, resource: Resource) -> Finding:
 
 
 async def _search(client: Client, name: str, *, archive: bool) -> Finding:
-    body = {
-        "queryContext": "conversation",
-        "and": [{"conversation_created_at": {"gte": "1970-01-01T00:00:00.000Z"}}],
-        "or": [],
-        "not": [],
-        "sort": [{"conversation_created_at": "desc"}],
-        "timeZone": "GMT",
-    }
+    context = context_of("conversations")
+    body = search_body(context, [{context.created.search: {"gte": iso(START)}}], {context.created.search: "desc"})
     try:
         await client.search(body, 1, 1, archive=archive)
     except Unserved as error:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, NoReturn, Self, TypeVar
 
 import structlog
+from msgspec import Struct
 
 from mig import Access, Bucket, Clock, Paused, Refused, Unclear, Unreadable
-from mig.http import Answer, Http, Unreachable, retry_after
+from mig.http import Answer, Http, Unreachable, retry_after, shape
+from mig_kustomer.courtesy import Courtesy
 from mig_kustomer.settings import KustomerSettings
 from mig_kustomer.wire import Leaf, split
 
@@ -25,6 +27,7 @@ SEARCH = "kustomer.search"
 
 _SHARE = 0.5
 """A live desk needs the rest."""
+_SLACK = 0.02
 _MINUTE = 60.0
 _FIRST_TRIES = 3
 """A host nobody has reached yet is more likely misspelt than down."""
@@ -42,6 +45,17 @@ class Unserved(Unreadable):
         self.status = status
 
 
+class Part(Struct, frozen=True):
+    """One page of a list."""
+
+    leaf: Leaf
+    page: int
+    more: bool
+    """Another page follows, and may be asked for."""
+    capped: bool = False
+    """Another page follows, and may not."""
+
+
 class Client:
     """Asks Kustomer. Every request only reads, so every one may be sent again.
 
@@ -56,7 +70,8 @@ class Client:
         self._http = Http(settings.url, access, headers=headers, timeout_s=settings.timeout_s)
         self._planned = {ALL: settings.requests_per_minute, SEARCH: settings.searches_per_minute}
         self._known = dict(self._planned)
-        access.budgets.declare([Bucket(name, amount, _MINUTE, _SHARE) for name, amount in self._planned.items()])
+        access.budgets.declare([_bucket(name, amount) for name, amount in self._planned.items()])
+        self._courtesy = {name: Courtesy(name, access.budgets, access.clock) for name in self._planned}
 
     @property
     def clock(self) -> Clock:
@@ -89,6 +104,36 @@ class Client:
             if error.status == 404:
                 return None
             raise
+
+    async def parts(
+        self, path: str, query: Mapping[str, str | int] | None = None, *, page: int = 1, absent: bool = False
+    ) -> AsyncIterator[Part]:
+        """Read the pages of a list one after the other, up to the cap.
+
+        Args:
+            path: Which list.
+            query: What is asked of it, without page and size.
+            page: Where to begin.
+            absent: Whether a list that is not there (any more) is one without pages; otherwise it is an error.
+
+        Raises:
+            Unserved, Unreadable: As `get`.
+        """
+        size, more = self._settings.list_page, True
+        while more:
+            try:
+                leaf = await self.get(path, {**(query or {}), "page": page, "pageSize": size})
+            except Unserved as error:
+                if absent and error.status == 404:
+                    return
+                raise
+            if leaf.next is not None:
+                self.check(leaf.next)
+            follows = leaf.next is not None and bool(leaf.rows)
+            last = (page + 1) * size > self._settings.list_cap or page >= self._settings.page_cap
+            more = follows and not last
+            yield Part(leaf, page, more, follows and last)
+            page += 1
 
     async def get_bytes(self, path: str) -> bytes:
         """Read something of unknown form, as it came."""
@@ -126,7 +171,7 @@ class Client:
             try:
                 answer = await self._http.request(method, path, query=query, body=body, spend=spend)
                 self._answered = True
-                self._learn(answer, spend[-1])
+                self._learn(answer, self._told_of(answer, spend))
                 if answer.status < 300:
                     return read(answer)
                 why = f"status {answer.status}"
@@ -145,12 +190,19 @@ class Client:
             failures += 1
             if failures >= self._settings.attempts:
                 _give_up(method, path, why, failures)
-            log.info("request.retried", path=path.partition("?")[0], why=why, attempt=failures)
+            log.info("request.retried", path=shape(path), why=why, attempt=failures)
             pause = min(self._settings.pause_s * 2 ** (failures - 1), _MINUTE)
             await self._access.clock.sleep(pause * random.uniform(0.75, 1.25))
 
+    def _told_of(self, answer: Answer, spend: Sequence[str]) -> str:
+        """The bucket an answer's headers are about: of a search the narrower one, unless they name a wider limit."""
+        named = answer.headers.get("x-ratelimit-limit", "")
+        wider = named.isdecimal() and len(named) < 10 and int(named) > self._planned[spend[-1]]
+        return ALL if wider else spend[-1]
+
     def _learn(self, answer: Answer, bucket: str) -> None:
         """Take a limit the platform names when it is lower than the plan's; an answer may name none."""
+        self._courtesy[bucket].seen(answer.headers)
         try:
             named = int(answer.headers.get("x-ratelimit-limit", ""))
         except ValueError:
@@ -158,7 +210,7 @@ class Client:
         amount = min(named, self._planned[bucket])
         if amount > 0 and amount != self._known[bucket]:
             self._known[bucket] = amount
-            self._access.budgets.declare([Bucket(bucket, amount, _MINUTE, _SHARE)])
+            self._access.budgets.declare([_bucket(bucket, amount)])
             log.info("limit.learnt", bucket=bucket, amount=amount)
 
     def _close(self, answer: Answer, bucket: str, refusals: int) -> None:
@@ -180,8 +232,12 @@ class Client:
         self._access.budgets.close(bucket, wait + random.uniform(0.0, 1.0))
 
 
+def _bucket(name: str, amount: int) -> Bucket:
+    return Bucket(name, amount, _MINUTE, _SHARE, slack=_SLACK, rolling=True)
+
+
 def _refuse(method: str, path: str, status: int) -> NoReturn:
-    where = f"{method} {path.split('?')[0]}"
+    where = f"{method} {shape(path)}"
     if status == 401:
         raise Refused(
             f"Kustomer refused the credentials (401 on {where})",
@@ -202,7 +258,7 @@ def _refuse(method: str, path: str, status: int) -> NoReturn:
 
 
 def _give_up(method: str, path: str, why: str, failures: int) -> NoReturn:
-    where = f"{method} {path.split('?')[0]}"
+    where = f"{method} {shape(path)}"
     if why == "unreachable":
         raise Refused(
             f"Kustomer cannot be reached any more ({failures} attempts)", "Run the same command again; it goes on."

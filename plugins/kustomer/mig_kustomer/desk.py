@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from mig import (
@@ -15,17 +16,20 @@ from mig import (
     Agent,
     AttributeDefinition,
     Kind,
+    Oddity,
     Queue,
     Record,
     Ref,
     Tag,
     Team,
+    Unparseable,
 )
-from mig_kustomer.reading import Reader, Reading
+from mig_kustomer.reading import MISSING, WAY_OUT, Reader, Reading
 
 USER_DERIVED = frozenset({"mostRecentLoginAt"})
 
 _KINDS = {"customer": CONTACT, "company": COMPANY, "conversation": CONVERSATION, "message": MESSAGE, "note": NOTE}
+_USER_TYPES = ("user", "machine", "limited", "hourly")
 _SUFFIXES = {
     "Str": "string",
     "Txt": "text",
@@ -42,6 +46,8 @@ _TYPES = {"date-time": "date", "datetime": "date", "integer": "number", "bool": 
 def tag(row: Reading) -> list[Record]:
     """A tag, deleted ones too: records go on naming them."""
     at = row.attributes
+    if at.peek("name") in (None, ""):
+        at.doubt("name", MISSING)
     return [
         Tag(
             ref=row.ref,
@@ -58,17 +64,17 @@ def tag(row: Reading) -> list[Record]:
 def agent(row: Reading) -> list[Record]:
     """A user; deactivated ones and machine users wrote messages too."""
     at = row.attributes
-    shown = at.peek("displayName")
+    shown = at.shown("displayName")
     return [
         Agent(
             ref=row.ref,
             changed_at=row.changed_at,
             created_at=row.created_at,
-            name=at.text("name") or (shown if isinstance(shown, str) else ""),
+            name=at.text("name") or shown,
             email=at.text("email"),
-            human=at.peek("userType") != "machine",
+            human=_is_human(at),
             active=not _deleted(at),
-            avatar=at.text("avatarUrl"),
+            avatar=at.url("avatarUrl"),
             extra=row.extra(),
         )
     ]
@@ -77,13 +83,13 @@ def agent(row: Reading) -> list[Record]:
 def team(row: Reading) -> list[Record]:
     """A team with its members."""
     at = row.attributes
-    shown = at.peek("displayName")
+    shown = at.shown("displayName")
     return [
         Team(
             ref=row.ref,
             changed_at=row.changed_at,
             created_at=row.created_at,
-            name=at.text("name") or (shown if isinstance(shown, str) else ""),
+            name=at.text("name") or shown,
             members=at.refs("members", AGENT),
             deleted=_deleted(at),
             extra=row.extra(),
@@ -94,13 +100,13 @@ def team(row: Reading) -> list[Record]:
 def queue(row: Reading) -> list[Record]:
     """A queue; `name` is its key in capitals for the system's own."""
     at = row.attributes
-    shown = at.peek("displayName")
+    shown = at.shown("displayName")
     return [
         Queue(
             ref=row.ref,
             changed_at=row.changed_at,
             created_at=row.created_at,
-            name=at.text("name") or (shown if isinstance(shown, str) else ""),
+            name=at.text("name") or shown,
             system=at.flag("system"),
             description=at.text("description"),
             extra=row.extra(),
@@ -111,20 +117,32 @@ def queue(row: Reading) -> list[Record]:
 def attributes(row: Reading) -> list[Record]:
     """The custom attributes of one kind: one resource becomes as many records as it has properties."""
     of = _KINDS.get(row.ref.id, Kind(row.ref.id))
+    if row.attributes.peek("properties") is not None and not isinstance(row.attributes.peek("properties"), dict):
+        raise Unparseable("the definitions are no object", WAY_OUT, field="properties")
     found = [_definition(row, of, name, value) for name, value in row.attributes.mapping("properties").items()]
     for name in row.attributes.rest():
         row.doubt(name, "no record holds it; the raw keeps it")
+    row.warnings = [_on_definition(warning, found) for warning in row.warnings]
     return list(found)
+
+
+def _on_definition(warning: Oddity, found: Sequence[AttributeDefinition]) -> Oddity:
+    """A warning about `properties.<name>.<field>` belongs to that definition, any other to the first one."""
+    if not found or warning.ref in {one.ref for one in found}:
+        return warning
+    for one in found:
+        if warning.field.startswith(f"properties.{one.name}."):
+            return Oddity(one.ref, warning.field.removeprefix(f"properties.{one.name}."), warning.why)
+    return Oddity(found[0].ref, warning.field, warning.why)
 
 
 def _definition(row: Reading, of: Kind, name: str, value: Any) -> AttributeDefinition:
     ref = Ref(ATTRIBUTE, f"{of}.{name}")
-    if not isinstance(value, dict):
-        row.doubt(name, "its definition is not an object")
     # A Reading of its own, so that `extra` is made of a property as it is of a resource.
     one = Reading(ref, {"attributes": value if isinstance(value, dict) else {}}, ("modifiedBy",))
     at = one.attributes
-    options = at.peek("enumeration")
+    if not isinstance(value, dict):
+        at.doubt("definition", "it is not an object")
     record = AttributeDefinition(
         ref=ref,
         changed_at=one.changed_at,
@@ -134,7 +152,7 @@ def _definition(row: Reading, of: Kind, name: str, value: Any) -> AttributeDefin
         label=at.text("displayName"),
         type=_type(name, at),
         many=any([at.flag("array"), at.flag("multi")]),
-        options=at.take("enumeration", lambda v: v, "a list") or [] if isinstance(options, list) else [],
+        options=_options(at),
         deleted=_deleted(at),
         sensitive=at.flag("hasSensitiveAttributes"),
         extra=one.extra(_definition=None if isinstance(value, dict) else [value]),
@@ -143,15 +161,30 @@ def _definition(row: Reading, of: Kind, name: str, value: Any) -> AttributeDefin
     return record
 
 
+def _options(at: Reader) -> list[Any]:
+    """Its values; true or false, which stays, only says whether it has any (docs/api/kustomer.md, section 7.16)."""
+    if isinstance(at.peek("enumeration"), bool):
+        return []
+    return at.take("enumeration", lambda value: value if isinstance(value, list) else None, "a list") or []
+
+
 def _type(name: str, at: Reader) -> str:
     """By the suffix, which is binding; an attribute without one is what its definition says."""
+    said = at.shown("type")
     for suffix, word in _SUFFIXES.items():
         if name.endswith(suffix):
             return word
-    said = at.peek("type")
-    return _TYPES.get(said, said) if isinstance(said, str) else ""
+    return _TYPES.get(said, said)
 
 
 def _deleted(at: Reader) -> bool:
     """Marked as deleted, or with a date of deletion, which stays in `extra`."""
-    return at.flag("deleted") or at.peek("deletedAt") is not None
+    return any([at.flag("deleted"), at.since("deletedAt")])
+
+
+def _is_human(at: Reader) -> bool:
+    """A user of a type nobody knows is one; the type stays in `extra`."""
+    kind = at.shown("userType")
+    if kind and kind not in _USER_TYPES:
+        at.doubt("userType", f"a text where one of {', '.join(_USER_TYPES)} belongs")
+    return kind != "machine"

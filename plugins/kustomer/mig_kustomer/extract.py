@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
 import structlog
 
 from mig import Page, Raw, Unreadable
-from mig_kustomer.beside import Files, Originals, files_of_notes, messages_and_files
+from mig_kustomer.beside import WITH_FILES, Files, Originals, files_of_notes, messages_and_files
 from mig_kustomer.catalog import RESOURCES, Context, Key
 from mig_kustomer.client import Client, Unserved
 from mig_kustomer.lists import Lists
+from mig_kustomer.nameless import Nameless
 from mig_kustomer.notes import OldNotes
 from mig_kustomer.past import Past
 from mig_kustomer.plan import prefers_search
@@ -23,7 +24,8 @@ from mig_kustomer.wire import Leaf
 
 log = structlog.get_logger()
 
-_WITH_FILES = {"message_attachment_count": {"gte": 1}}
+_SEARCHED = timedelta(days=2 * 366)
+"""Search knows no older changes (docs/api/kustomer.md, section 5); two years, and never less."""
 
 
 class Extraction:
@@ -48,7 +50,7 @@ class Extraction:
         self._files = Files(client, settings) if name == "messages" and not census else None
         self._notes = OldNotes(client, settings, files=not census) if name == "notes" else None
         self._originals = Originals(client, settings)
-        self._lists = Lists(client, settings, name, self._resource, self._listed, census=census)
+        self._lists = self._list(self._listed)
         self._by = 0
         self._state = State()
         self._begun: Past | None = None
@@ -62,6 +64,14 @@ class Extraction:
             Unreadable: Part of it cannot be had by this key; what can was handed out before.
         """
         state = State.read(checkpoint)
+        nameless = Nameless(self._name, state.nameless)
+        async for page in self._pages(state):
+            yield nameless.noted(page)
+        if nameless.missed:
+            async for page in self._missed(nameless):
+                yield page
+
+    async def _pages(self, state: State) -> AsyncIterator[Page]:
         if state.mode == "done":
             state = self._delta(state)
         if state.mode != "list":
@@ -91,6 +101,28 @@ class Extraction:
         async for page in self._search(self._walk(START, state).but(old=iso(START), horizon=horizon)):
             yield page
 
+    async def _missed(self, nameless: Nameless) -> AsyncIterator[Page]:
+        """Look for rows that were not shown this time, and tell which are gone: where the list shows all there is."""
+        lists = self._lists
+        if not lists.whole:
+            lists = self._list(self._bare)
+            try:
+                async for page in lists.pages(State(), await self._newest(), self._newest):
+                    if rows := nameless.of(page.rows):
+                        yield nameless.noted(Page(rows, None))
+            except Unreadable as error:  # everything else was read
+                log.warning("nameless.unknown", resource=self._name, why=error.message)
+                return
+        if nameless.missed and lists.whole:
+            yield nameless.gone()
+
+    def _list(self, raws: Callable[[Leaf], Awaitable[list[Raw]]]) -> Lists:
+        return Lists(self._client, self._settings, self._name, self._resource, raws, census=self._census)
+
+    async def _bare(self, leaf: Leaf) -> list[Raw]:
+        """A page of the list and nothing that must be asked for."""
+        return messages_and_files(leaf) if self._files is not None else [Row.of(b).raw(self._name) for b in leaf.rows]
+
     async def _listed(self, leaf: Leaf) -> list[Raw]:
         """What is handed out of a page of the list."""
         if self._files is None:
@@ -119,10 +151,15 @@ class Extraction:
         return None
 
     def _delta(self, state: State) -> State:
-        mark = as_time(state.mark)
+        mark, overlap = as_time(state.mark), timedelta(seconds=self._settings.overlap_s)
         if mark is None or self._resource.context is None:
             return State()
-        return self._walk(mark - timedelta(seconds=self._settings.overlap_s), state)
+        if mark > self._client.clock.now() + overlap:
+            # No mark of ours was ever later than our clock: a clock was set back since, or an older mig took the date
+            # of a row on trust. What changed before that date nobody has read.
+            log.warning("mark.in_future", resource=self._name, mark=state.mark)
+            return State()
+        return self._walk(mark - overlap, state)
 
     def _walk(self, since: datetime, state: State) -> State:
         """Search from a time on; what is known of the past stays."""
@@ -180,7 +217,10 @@ class Extraction:
 
     def _lined(self, walk: Walk) -> State:
         """What the first page of search tells: where the two-year line is, and how many messages have files."""
-        state = self._state.but(line=iso(walk.first or NEVER), seen=iso(self._client.clock.now()))
+        # What was changed at the mark search still knows: the line lies no further back than two years before.
+        earliest = (as_time(self._state.mark) or START) - _SEARCHED
+        line = max(walk.first, earliest) if walk.first is not None else NEVER
+        state = self._state.but(line=iso(line), seen=iso(self._client.clock.now()))
         if state.shown and isinstance(walk.total, int) and isinstance(self._counted, int):
             state = state.but(shown=self._counted / max(walk.total, self._counted, 1))
         return state
@@ -198,7 +238,7 @@ class Extraction:
         self._state = self._state.but(mode="walk", since=self._state.start, start="", told=told)
 
     def _open(self, state: State, context: Context, key: Key, *, files: bool = False) -> Walk:
-        course = Course(context=context, key=key, fixed=[_WITH_FILES] if files else [], deleted=not self._census)
+        course = Course(context=context, key=key, fixed=[WITH_FILES] if files else [], deleted=not self._census)
         since = as_time(state.since) or START
         return Walk(self._client, self._settings, course, since, horizon=as_time(state.horizon))
 

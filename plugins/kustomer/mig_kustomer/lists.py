@@ -6,11 +6,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from datetime import datetime
 
 import structlog
-from msgspec import Struct
 
 from mig import Page, Raw
 from mig_kustomer.catalog import Resource
-from mig_kustomer.client import Client, Unserved
+from mig_kustomer.client import Client, Part, Unserved
 from mig_kustomer.plan import worth_a_look
 from mig_kustomer.reading import as_time
 from mig_kustomer.settings import KustomerSettings
@@ -22,17 +21,6 @@ log = structlog.get_logger()
 
 _PASSES = 3
 """How often a list of several pages is read while the desk goes on changing it."""
-
-
-class Part(Struct, frozen=True):
-    """One page of a list."""
-
-    leaf: Leaf
-    page: int
-    more: bool
-    """Another page follows, and may be asked for."""
-    capped: bool = False
-    """Another page follows, and may not."""
 
 
 class Lists:
@@ -63,9 +51,11 @@ class Lists:
         self._resource = resource
         self._raws = raws
         self._census = census
-        self._listed: set[str] = set()
+        self._listed: set[tuple[str, str]] = set()
         self.capped = False
         """It is longer than it may be asked for."""
+        self.whole = False
+        """Every row of it was shown in one go: nothing moved meanwhile, or all of it stood on one page."""
 
     async def pages(
         self, state: State, before: Newest | None, newest: Callable[[], Awaitable[Newest | None]]
@@ -82,7 +72,9 @@ class Lists:
         if self._resource.singles:
             async for page in self._singles(state):
                 yield page
+            self.whole = state.query == 0
             return
+        begun = (state.query, state.page) == (0, 1)
         for _ in range(_PASSES):
             count = added = 0
             async for page in self._pass(state, before):
@@ -90,23 +82,13 @@ class Lists:
                 added += len(page.rows)
                 yield page
             if self.capped or count < 2 or not added or before is None:
+                self.whole = begun and not self.capped and (count < 2 or before is None)
                 return
             now = await newest()
             if now is None or now == before or (before.total is None and now.at == before.at):
+                self.whole = begun and now == before
                 return
-            before, state = now, state.but(query=0, page=1)
-
-    async def parts(self, query: Mapping[str, str | int], page: int = 1) -> AsyncIterator[Part]:
-        """The pages of one query, up to the cap."""
-        settings, more = self._settings, True
-        while more:
-            leaf = await self._client.get(self._resource.path, {**query, "page": page, "pageSize": settings.list_page})
-            if leaf.next is not None:
-                self._client.check(leaf.next)
-            more = leaf.next is not None and bool(leaf.rows)
-            last = (page + 1) * settings.list_page > settings.list_cap or page >= settings.page_cap
-            yield Part(leaf, page, more and not last, more and last)
-            more, page = more and not last, page + 1
+            before, state, begun = now, state.but(query=0, page=1), True
 
     async def oldest(self, line: datetime | None = None) -> AsyncIterator[list[Raw]]:
         """The first pages of the list, up to its cap: in the order of ids they show what was made first.
@@ -116,7 +98,7 @@ class Lists:
                 (docs/api/kustomer.md, section 4): what is left out so must be found in another way.
         """
         for query in self._resource.queries:
-            async for part in self.parts(self._query(query)):
+            async for part in self._client.parts(self._resource.path, self._query(query)):
                 yield await self._raws(part.leaf)
                 self.capped |= part.capped
                 if line is not None and not _shows_oldest([Row.of(body) for body in part.leaf.rows], line):
@@ -127,9 +109,11 @@ class Lists:
         for number in range(state.query, len(self._resource.queries)):
             query = self._query(self._resource.queries[number])
             looked = before is None  # without search the list is all there is, however long
-            async for part in self.parts(query, state.page if number == state.query else 1):
-                raws = [raw for raw in await self._raws(part.leaf) if raw.id not in self._listed]
-                self._listed.update(raw.id for raw in raws)
+            page = state.page if number == state.query else 1
+            async for part in self._client.parts(self._resource.path, query, page=page):
+                # By resource too: a file may have the id of a message.
+                raws = [raw for raw in await self._raws(part.leaf) if (raw.resource, raw.id) not in self._listed]
+                self._listed.update((raw.resource, raw.id) for raw in raws)
                 following = {"page": part.page + 1} if part.more else {"query": number + 1, "page": 1}
                 self.capped = part.capped
                 if part.more and not looked and self._looks_long(part, known):

@@ -64,13 +64,8 @@ class OldNotes:
 
     async def _notes(self, path: str) -> list[Row]:
         rows: list[Row] = []
-        page, size = 1, self._settings.list_page
-        while page * size <= self._settings.list_cap:
-            leaf = await self._client.find(f"{path}?page={page}&pageSize={size}")
-            rows += map(Row.of, leaf.rows if leaf else ())
-            if leaf is None or leaf.next is None or not leaf.rows:
-                return rows
-            self._client.check(leaf.next)
-            page += 1
-        log.warning("notes.capped", cap=self._settings.list_cap)
+        async for part in self._client.parts(path, absent=True):
+            rows += map(Row.of, part.leaf.rows)
+            if part.capped:
+                log.warning("notes.capped", cap=self._settings.list_cap)
         return rows

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
 from typing import Any
 
 from msgspec import Struct
@@ -29,11 +28,13 @@ from mig import (
     Unparseable,
 )
 from mig_kustomer import desk, people, threads
-from mig_kustomer.reading import Reading, clean, identify
-from mig_kustomer.wire import read
+from mig_kustomer.reading import LONE, WAY_OUT, Reading, clean, identify
+from mig_kustomer.wire import DEEPEST, Numeral, is_deep, read
 
 _MASKED = re.compile(r"\*{4,}.{0,4}", re.DOTALL)
 """What a value looks like that the key may not see."""
+_OUTER = 8
+"""Levels of a row around a value, at most, and some: only rows that were cut are asked whether a value is so deep."""
 
 
 class _Parser(Struct, frozen=True):
@@ -44,6 +45,8 @@ class _Parser(Struct, frozen=True):
     derived: frozenset[str] = frozenset()
     whole: bool = False
     """Every attribute may be masked, not only custom ones."""
+    dated: bool = True
+    """Every row says when it was made and changed."""
 
 
 _PARSERS: Mapping[str, _Parser] = {
@@ -52,12 +55,12 @@ _PARSERS: Mapping[str, _Parser] = {
     "conversations": _Parser(CONVERSATION, threads.conversation, threads.CONVERSATION_DERIVED),
     "messages": _Parser(MESSAGE, threads.message, threads.MESSAGE_DERIVED),
     "notes": _Parser(NOTE, threads.note),
-    "attachments": _Parser(ATTACHMENT, threads.attachment),
+    "attachments": _Parser(ATTACHMENT, threads.attachment, dated=False),
     "tags": _Parser(TAG, desk.tag),
     "users": _Parser(AGENT, desk.agent, desk.USER_DERIVED),
     "teams": _Parser(TEAM, desk.team),
     "queues": _Parser(QUEUE, desk.queue),
-    "metadata": _Parser(ATTRIBUTE, desk.attributes),
+    "metadata": _Parser(ATTRIBUTE, desk.attributes, dated=False),
 }
 
 
@@ -75,17 +78,20 @@ def parse(raw: Raw) -> Parsed:
         return Parsed(())
     try:
         value, broken = read(raw.body)
-    except (ValueError, RecursionError) as error:
-        raise Unparseable("the resource is not JSON", "Nothing can be made of it; see the raw.") from error
+    except ValueError as error:
+        raise Unparseable("the resource is not JSON", WAY_OUT) from error
     beside: Mapping[str, Any] = {}
     if isinstance(value, dict) and "data" in value and "id" not in value:
         beside, value = value, value["data"]
-    odd: set[str] = set()
+    odd = list(_odd(value)) if broken or is_deep(raw.body) else []
     if broken:
-        value, beside = _mend(value, odd), clean(beside, lambda: odd.add("body"))
-    row = Reading(Ref(parser.kind, identify(value)), value, parser.derived)
-    for name in sorted(odd):
-        row.doubt(name, "half a character (a lone surrogate) was replaced by U+FFFD")
+        odd += _odd_inside(beside.get("body"), "body")
+        value, beside = _mended(value), clean(beside, _nothing)
+    row = Reading(Ref(parser.kind, identify(value)), value, parser.derived, dated=parser.dated)
+    if value.get("id") is None and raw.resource != "attachments":
+        row.doubt("id", "missing; the resource's own link says it")
+    for name, why in odd:
+        row.doubt(name, why)
     for name in _masked(value, parser.whole):
         row.doubt(name, "looks masked: the key may not read sensitive attributes")
     if raw.resource == "messages":
@@ -97,12 +103,52 @@ def parse(raw: Raw) -> Parsed:
     return Parsed(records, row.warnings)
 
 
-def _mend(resource: Any, odd: set[str]) -> Any:
-    """Replace lone surrogates everywhere, and note the names of the attributes that held one."""
+def _odd(resource: Any) -> Iterator[tuple[str, str]]:
+    """The attributes and other members that hold what no record can, and what becomes of it."""
+    for member, value in resource.items() if isinstance(resource, dict) else ():
+        if member == "attributes" and isinstance(value, dict):
+            for name, attribute in value.items():
+                yield from _odd_definitions(attribute) if name == "properties" else _odd_inside(attribute, name)
+        elif member in ("relationships", "links") and isinstance(value, dict):
+            for name, inner in value.items():
+                yield from _odd_inside(inner, f"{member}.{name}")
+        else:
+            yield from _odd_inside(value, member)
+
+
+def _odd_definitions(properties: Any) -> Iterator[tuple[str, str]]:
+    """Of the definitions of custom attributes each part by its name: every one becomes a record of its own."""
+    for name, definition in properties.items() if isinstance(properties, dict) else ():
+        for part, value in definition.items() if isinstance(definition, dict) else [("definition", definition)]:
+            yield from _odd_inside(value, f"properties.{name}.{part}")
+
+
+def _odd_inside(value: Any, name: str) -> Iterator[tuple[str, str]]:
+    """What is odd in one place: half characters, numbers out of range, what lies too deep."""
+    name = clean(name, _nothing)
+    halves = numerals = False
+    waiting, depth = [value], 0
+    while waiting:
+        halves = halves or any(isinstance(one, str) and LONE.search(one) for one in waiting)
+        numerals = numerals or any(isinstance(one, Numeral) for one in waiting)
+        inside = [one for one in waiting if isinstance(one, dict | list)]
+        depth += bool(inside)
+        waiting = [item for one in inside for item in ((*one, *one.values()) if isinstance(one, dict) else one)]
+    if halves:
+        yield name, "half a character (a lone surrogate) was replaced by U+FFFD"
+    if numerals:
+        yield name, "a number that is out of every range is kept as its text"
+    if depth > DEEPEST - _OUTER:
+        yield name, f"cut where it lies deeper than {DEEPEST} levels; the raw keeps it whole"
+
+
+def _mended(resource: Any) -> Any:
+    """A resource without lone surrogates, and with numerals only where an attribute as a whole is one."""
+    mended = clean(resource, _nothing)
     if isinstance(resource, dict) and isinstance(resource.get("attributes"), dict):
-        for name, value in resource["attributes"].items():
-            clean({name: value}, partial(odd.add, clean(name, _nothing)))
-    return clean(resource, _nothing)
+        numerals = {name: value for name, value in resource["attributes"].items() if isinstance(value, Numeral)}
+        mended["attributes"] |= {clean(name, _nothing): value for name, value in numerals.items()}
+    return mended
 
 
 def _nothing() -> None:

@@ -11,7 +11,7 @@ import structlog
 from mig import Page, Raw, Unreadable
 from mig_kustomer.archive import Archive, ArchiveRefused, Found
 from mig_kustomer.beside import Files, Originals
-from mig_kustomer.catalog import RESOURCES, Context
+from mig_kustomer.catalog import context_of
 from mig_kustomer.client import Client, Unserved
 from mig_kustomer.lists import Lists
 from mig_kustomer.notes import OldNotes
@@ -152,7 +152,7 @@ class Past:
         self.whole = self.state.look or (self._early and self._archive.stood_still)
 
     def _search(self, name: str, *, deleted: bool = False) -> Archive:
-        return Archive(self._client, self._settings, _context(name), deleted=deleted)
+        return Archive(self._client, self._settings, context_of(name), deleted=deleted)
 
     # ---- notes -------------------------------------------------------------------------------------------------------
 
@@ -188,7 +188,7 @@ class Past:
 
     async def _searched(self, name: str, *fixed: Mapping[str, Any]) -> AsyncIterator[Found]:
         """Parents that search still knows, and that may have older notes."""
-        context = _context(name)
+        context = context_of(name)
         course = Course(context=context, key=context.changed[0], fixed=fixed, deleted=False)
         walk = Walk(self._client, self._settings, course, as_time(self.state.old) or START)
         try:
@@ -233,9 +233,3 @@ class Past:
         below, last = self._archive.below(state), self._archive.last
         old = iso((last if last > START else line) - overlap)
         return state.but(old=old, stage="", look=True, line=iso(below + overlap), seen=iso(self._client.clock.now()))
-
-
-def _context(name: str) -> Context:
-    context = RESOURCES[name].context
-    assert context is not None, "only contexts are searched"
-    return context

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from mig import COMPANY, TAG, Address, Company, Contact, Handle, Location, Record
 from mig_kustomer.reading import Reader, Reading
 
@@ -34,8 +36,8 @@ _GENDERS = {"m": "male", "f": "female", "male": "male", "female": "female", "oth
 def contact(row: Reading) -> list[Record]:
     """A customer. Addresses shared by several customers stay in `extra`: they identify nobody."""
     at = row.attributes
-    shown = at.peek("displayName")
-    name = at.text("name") or (shown if isinstance(shown, str) else "")
+    shown = at.shown("displayName")
+    name = at.text("name") or shown
     return [
         Contact(
             ref=row.ref,
@@ -44,20 +46,20 @@ def contact(row: Reading) -> list[Record]:
             name=name,
             first_name=at.text("firstName"),
             last_name=at.text("lastName"),
-            emails=addresses(at, "emails", "email"),
-            phones=addresses(at, "phones", "phone"),
+            emails=addresses(at, "emails", "email", Reader.text),
+            phones=addresses(at, "phones", "phone", Reader.phone),
             handles=_accounts(at),
             places=places(at),
-            urls=addresses(at, "urls", "url"),
+            urls=addresses(at, "urls", "url", Reader.url),
             external_ids=_external_ids(at),
             company=row.relation("company", COMPANY),
             company_name=at.text("companyName"),
             tags=at.refs("tags", TAG),
-            avatar=at.text("avatarUrl"),
+            avatar=at.url("avatarUrl"),
             gender=at.take("gender", _gender, "one of m, f, other") or "",
             locale=at.text("locale"),
             time_zone=at.text("timeZone"),
-            birthday=at.time("birthdayAt"),
+            birthday=at.day("birthdayAt"),
             last_active_at=at.time("lastSeenAt"),
             deleted=at.flag("deleted"),
             custom=at.mapping("custom"),
@@ -77,13 +79,13 @@ def company(row: Reading) -> list[Record]:
             name=at.text("name"),
             external_id=at.text("externalId") or at.text("extenalId"),
             domains=[domain for part in at.parts("domains") if (domain := part.text("domain"))],
-            emails=addresses(at, "emails", "email"),
-            phones=addresses(at, "phones", "phone"),
+            emails=addresses(at, "emails", "email", Reader.text),
+            phones=addresses(at, "phones", "phone", Reader.phone),
             handles=[*_phones_of("whatsapps", at), *_phones_of("whatapps", at), *_socials(at)],
             places=places(at),
-            urls=addresses(at, "urls", "url"),
-            employees=at.whole("employeeCount"),
-            avatar=at.text("avatarUrl"),
+            urls=addresses(at, "urls", "url", Reader.url),
+            employees=at.count("employeeCount"),
+            avatar=at.url("avatarUrl"),
             tags=at.refs("tags", TAG),
             custom=at.mapping("custom"),
             extra=row.extra(),
@@ -91,12 +93,12 @@ def company(row: Reading) -> list[Record]:
     ]
 
 
-def addresses(at: Reader, name: str, key: str) -> list[Address]:
-    """The e-mail addresses, phone numbers or URLs of a list, in its order."""
+def addresses(at: Reader, name: str, key: str, read: Callable[[Reader, str], str]) -> list[Address]:
+    """The e-mail addresses, phone numbers or URLs of a list, in its order, each read by one method of its reader."""
     return [
         Address(value=value, label=part.text("type"), verified=part.yes_no("verified"))
         for part in at.parts(name)
-        if (value := part.text(key))
+        if (value := read(part, key))
     ]
 
 
@@ -128,7 +130,7 @@ def _accounts(at: Reader) -> list[Handle]:
 
 def _phones_of(name: str, at: Reader) -> list[Handle]:
     """WhatsApp accounts are phone numbers, written `whatsapp:+49...`."""
-    return [Handle(network="whatsapp", id=number) for part in at.parts(name) if (number := part.text("phone"))]
+    return [Handle(network="whatsapp", id=number) for part in at.parts(name) if (number := part.phone("phone"))]
 
 
 def _socials(at: Reader) -> list[Handle]:

@@ -6,9 +6,10 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 from mig import Kind, Oddity, Ref, Unparseable
+from mig_kustomer.wire import Numeral
 
 T = TypeVar("T")
 Doubt = Callable[[str, str], None]
@@ -17,12 +18,23 @@ Doubt = Callable[[str, str], None]
 DERIVED = "_derived"
 """The key of `extra` whose content says nothing about a record having changed; digests leave it out."""
 
+MISSING = "missing"
+WAY_OUT = "Correct it at the source, then run again; the journal keeps what it is now."
+
 DERIVED_NAMES = frozenset(
     {"rev", "updatedAt", "modifiedAt", "lastActivityAt", "roleGroupVersions", "modificationHistory"}
 )
 """Attributes every kind may have that the platform derives itself."""
 
-_LONE = re.compile("[\ud800-\udfff]")
+LONE = re.compile("[\ud800-\udfff]")
+"""Half a character."""
+_URL = re.compile(r"(?:https?://)?[^\s/:?#@]+\.[^\s/:?#@]+(?::\d+)?(?:[/?#]\S*)?")
+"""An address on the web, with or without its scheme, as people write it."""
+_LONGEST_ID = 200
+_SAFE = 2**53
+"""Numbers beyond it are told apart by few programs."""
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+"""No desk is older."""
 
 _DERIVED_RELATIONS = frozenset({"org", "modifiedBy", "messages"})
 """`org` is the same everywhere, `modifiedBy` moves with `modifiedAt`, `messages` is only a link."""
@@ -38,7 +50,8 @@ class Reader:
     """
 
     def __init__(self, values: Mapping[str, Any], doubt: Doubt, path: str = "") -> None:
-        self._left = dict(values)
+        self._numerals = frozenset(name for name, value in values.items() if isinstance(value, Numeral))
+        self._left = {**values, **{name: str(values[name]) for name in self._numerals}}
         self._doubt = doubt
         self._path = path
         self._parts: dict[str, Reader] = {}
@@ -53,9 +66,10 @@ class Reader:
         if self._left.get(name) is None:
             self._left.pop(name, None)
             return None
-        got = read(self._left[name])
+        odd = name in self._numerals
+        got = None if odd else read(self._left[name])
         if got is None:
-            self.doubt(name, f"{_named(self._left[name])} where {expected} belongs")
+            self.doubt(name, f"{'a number' if odd else _named(self._left[name])} where {expected} belongs")
             return None
         del self._left[name]
         return got
@@ -69,13 +83,40 @@ class Reader:
     def yes_no(self, name: str) -> bool | None:
         return self.take(name, _as_flag, "true or false")
 
+    def shown(self, name: str) -> str:
+        """A text that stays where it is."""
+        value = self._left.get(name)
+        if value is not None and (name in self._numerals or not isinstance(value, str)):
+            self.doubt(name, f"{_named(value)} where a text belongs")
+        return value if isinstance(value, str) and name not in self._numerals else ""
+
+    def since(self, name: str) -> bool:
+        """Whether a date stands there, which stays; what is none says nothing."""
+        value = self._left.get(name)
+        if value is not None and as_time(value) is None:
+            self.doubt(name, f"{_named(value)} where a date belongs")
+        return as_time(value) is not None
+
+    def url(self, name: str) -> str:
+        return self.take(name, _as_url, "a web address") or ""
+
+    def phone(self, name: str) -> str:
+        return self.take(name, _as_phone, "a number to call") or ""
+
     def whole(self, name: str) -> int | None:
         return self.take(name, _as_whole, "a whole number")
+
+    def count(self, name: str) -> int | None:
+        return self.take(name, _as_count, "a count")
 
     def number(self, name: str) -> float | None:
         return self.take(name, _as_number, "a number")
 
     def time(self, name: str) -> datetime | None:
+        return self.take(name, _as_recent, "a date since 1970")
+
+    def day(self, name: str) -> datetime | None:
+        """A date that may lie before 1970."""
         return self.take(name, as_time, "a date")
 
     def mapping(self, name: str) -> dict[str, Any]:
@@ -86,10 +127,10 @@ class Reader:
         taken: list[str] = []
         rest: list[Any] = []
         for value in self.take(name, _as_list, "a list") or []:
-            (taken if isinstance(value, str) and value else rest).append(value)
+            (taken if isinstance(value, str) and 0 < len(value) <= _LONGEST_ID else rest).append(value)
         if rest:
             self._left[name] = rest
-            self.doubt(name, "an entry of the list is no text")
+            self.doubt(name, "an entry of the list is no text, or longer than any id")
         return taken
 
     def refs(self, name: str, kind: Kind) -> list[Ref]:
@@ -139,9 +180,12 @@ class Reading:
         ref: What it becomes.
         resource: The resource, an object.
         derived: Attributes of this kind that the platform derives, beside `DERIVED_NAMES`.
+        dated: Rows of this kind always say when they were made and changed.
     """
 
-    def __init__(self, ref: Ref, resource: Mapping[str, Any], derived: Iterable[str] = ()) -> None:
+    def __init__(
+        self, ref: Ref, resource: Mapping[str, Any], derived: Iterable[str] = (), *, dated: bool = False
+    ) -> None:
         self.ref = ref
         self.warnings: list[Oddity] = []
         self._derived = DERIVED_NAMES.union(derived)
@@ -151,6 +195,9 @@ class Reading:
         self.attributes = Reader(self._object(resource, "attributes"), self.doubt)
         self._relations = dict(self._object(resource, "relationships"))
         self.links = Reader(self._object(resource, "links"), self.doubt, "links.")
+        for name in ("createdAt", "updatedAt") if dated else ():
+            if self.attributes.peek(name) is None:
+                self.doubt(name, MISSING)
         self.created_at = self.attributes.time("createdAt")
         self.changed_at = self.attributes.time("updatedAt")
 
@@ -168,8 +215,8 @@ class Reading:
         if data is None and isinstance(value, dict):
             return None  # only a link: it stays in extra
         found = data.get("id") if isinstance(data, dict) else None
-        if not isinstance(found, str) or not found:
-            self.doubt(f"relationships.{name}", "names no id")
+        if not is_usable(found):
+            self.doubt(f"relationships.{name}", "names no usable id")
             return None
         del self._relations[name]
         return Ref(kind, found)
@@ -183,13 +230,15 @@ class Reading:
         if not isinstance(data, list):
             if value is not None and not isinstance(value, dict):
                 self.doubt(f"relationships.{name}", f"{_named(value)} where an object belongs")
+            elif data is not None:
+                self.doubt(f"relationships.{name}", f"{_named(data)} where a list belongs")
             return []
         ids = [item.get("id") if isinstance(item, dict) else None for item in data]
-        found = [Ref(kind, one) for one in ids if isinstance(one, str) and one]
+        found = [Ref(kind, one) for one in ids if is_usable(one)]
         if len(found) == len(data):
             del self._relations[name]
         else:
-            self.doubt(f"relationships.{name}", "an entry names no id")
+            self.doubt(f"relationships.{name}", "an entry names no usable id")
         return found
 
     def extra(self, **more: Any) -> dict[str, Any]:
@@ -218,6 +267,8 @@ class Reading:
         if value is not None:
             self.doubt(name, f"{_named(value)} where an object belongs")
             self._top[name] = value
+        elif name == "attributes":
+            self.doubt(name, MISSING)
         return {}
 
 
@@ -228,15 +279,39 @@ def identify(resource: Any) -> str:
         Unparseable: It is no object, or says nowhere what its id is.
     """
     if not isinstance(resource, dict):
-        raise Unparseable(f"{_named(resource)} where a resource belongs", "Nothing can be made of it; see the raw.")
+        raise Unparseable(f"{_named(resource)} where a resource belongs", WAY_OUT)
     found = resource.get("id")
     if found is None:
-        links = resource.get("links")
-        link = links.get("self") if isinstance(links, dict) else None
-        found = link.split("?")[0].rstrip("/").rpartition("/")[2] if isinstance(link, str) else None
-    if not isinstance(found, str) or not found:
-        raise Unparseable("the resource has no usable id", "Nothing can be made of it; see the raw.", field="id")
+        found = linked(resource)
+    if not is_usable(found):
+        link = _link(resource)
+        where = f" (it says that it stands at {link})" if is_usable(link) else ""
+        why = f"the resource has no usable id, a text of 1 to {_LONGEST_ID} characters on one line{where}"
+        raise Unparseable(why, WAY_OUT, field="id")
     return found
+
+
+def linked(resource: Any) -> str:
+    """The id a resource's own link ends in: what is wrong with its id may still be told of it by this name.
+
+    Returns:
+        The id; empty: there is no such link, or nothing usable in it.
+    """
+    link = _link(resource)
+    found = link.split("?")[0].rstrip("/").rpartition("/")[2] if isinstance(link, str) else ""
+    return found if is_usable(found) else ""
+
+
+def _link(resource: Any) -> Any:
+    links = resource.get("links") if isinstance(resource, dict) else None
+    return links.get("self") if isinstance(links, dict) else None
+
+
+def is_usable(found: Any) -> TypeGuard[str]:
+    """Whether something can be the id of a record: marks, paths and the journal hold it on one line."""
+    if not isinstance(found, str) or isinstance(found, Numeral) or not 0 < len(found) <= _LONGEST_ID:
+        return False
+    return found.isprintable()
 
 
 def as_text(value: Any) -> str | None:
@@ -257,9 +332,12 @@ def as_time(value: Any) -> datetime | None:
 
 
 def clean(value: Any, odd: Callable[[], None]) -> Any:
-    """Replace lone surrogates, which no UTF-8 holds, by U+FFFD; call `odd` when there was one."""
+    """Replace lone surrogates, which no UTF-8 holds, by U+FFFD, and a numeral by its text; call `odd` for each."""
+    if isinstance(value, Numeral):
+        odd()
+        return str(value)
     if isinstance(value, str):
-        mended, count = _LONE.subn("\ufffd", value)
+        mended, count = LONE.subn("\ufffd", value)
         if count:
             odd()
         return mended
@@ -280,12 +358,31 @@ def _as_flag(value: Any) -> bool | None:
     return value if isinstance(value, bool) else None
 
 
+def _as_url(value: Any) -> str | None:
+    return value if isinstance(value, str) and (not value or _URL.fullmatch(value.strip())) else None
+
+
+def _as_phone(value: Any) -> str | None:
+    """Written as people write it: digits, whatever stands between them, or a mask."""
+    return value if isinstance(value, str) and (not value or re.search(r"[\d*]", value)) else None
+
+
+def _as_recent(value: Any) -> datetime | None:
+    when = as_time(value)
+    return when if when is not None and when >= _BEGINNING else None
+
+
 def _as_whole(value: Any) -> int | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value if isinstance(value, int) else None
+        value = int(value)
+    return value if isinstance(value, int) and abs(value) < _SAFE else None
+
+
+def _as_count(value: Any) -> int | None:
+    found = _as_whole(value)
+    return found if found is not None and found >= 0 else None
 
 
 def _as_number(value: Any) -> float | None:

@@ -47,6 +47,8 @@ class State(Struct, frozen=True, omit_defaults=True):
     """The share of messages with files, when searches were seen to name them; 0: they were not."""
     listed: bool = False
     """The list was read up to its cap."""
+    nameless: tuple[str, ...] = ()
+    """Rows in quarantine that have neither id nor link, as `resource/name` (see `nameless.py`)."""
 
     @classmethod
     def read(cls, checkpoint: bytes | None) -> State:

@@ -24,7 +24,7 @@ from mig import (
     Record,
     Ref,
 )
-from mig_kustomer.reading import Reader, Reading, as_time
+from mig_kustomer.reading import MISSING, Reader, Reading, as_time
 
 CONVERSATION_DERIVED = frozenset(
     {
@@ -90,7 +90,7 @@ def conversation(row: Reading) -> list[Record]:
             contact=row.relation("customer", CONTACT),
             channels=at.texts("channels"),
             priority=at.whole("priority"),
-            direction=at.text("direction"),
+            direction=at.take("direction", _direction, "in or out") or "",
             language=at.text("defaultLang"),
             spam=at.flag("spam"),
             deleted=at.flag("deleted"),
@@ -103,8 +103,8 @@ def conversation(row: Reading) -> list[Record]:
             snoozed_until=_snoozed_until(at),
             closed_at=at.time("endedAt") or _done_at(at, status),
             rating=_rating(at),
-            message_count=at.whole("messageCount"),
-            note_count=at.whole("noteCount"),
+            message_count=at.count("messageCount"),
+            note_count=at.count("noteCount"),
             custom=at.mapping("custom"),
             extra=row.extra(),
         )
@@ -121,6 +121,8 @@ def message(row: Reading, email: object = None) -> list[Record]:
     at = row.attributes
     side = _side(at)
     channel = at.text("channel")
+    if not channel and at.peek("channel") is None:
+        at.doubt("channel", MISSING)
     meta = at.mapping("meta")
     subject = meta.get("subject")
     html, left = _html(row, email)
@@ -169,7 +171,7 @@ def note(row: Reading) -> list[Record]:
             text=at.text("body"),
             mentions=mentions,
             attachments=row.relations("attachments", ATTACHMENT),
-            deleted=at.flag("deleted") or at.peek("deletedAt") is not None,
+            deleted=any([at.flag("deleted"), at.since("deletedAt")]),
             external_id=at.text("externalId"),
             extra=row.extra(),
         )
@@ -193,7 +195,7 @@ def attachment(row: Reading, parent: object = None) -> list[Record]:
             parent=named or _parent(row, parent),
             name=at.text("name"),
             mime=at.text("contentType"),
-            size=at.whole("contentLength"),
+            size=at.count("contentLength"),
             redacted=at.flag("redacted"),
             url=_lasting(row),
             extra=row.extra(),
@@ -253,12 +255,16 @@ def _text(preview: str, html: str) -> str:
 
 def _side(at: Reader) -> str:
     """in or out; of a message that does not say, the kind of direction says it."""
-    side = at.take("direction", lambda value: value if value in ("in", "out") else None, "in or out")
+    side = at.take("direction", _direction, "in or out")
     if side is not None:
         return str(side)
     if at.peek("direction") is None:
-        at.doubt("direction", "missing")
+        at.doubt("direction", MISSING)
     return "out" if str(at.peek("directionType")).endswith("-out") else "in"
+
+
+def _direction(value: object) -> str | None:
+    return str(value) if value in ("in", "out") else None
 
 
 def _call(channel: str, meta: Mapping[str, Any]) -> dict[str, str]:

@@ -19,18 +19,23 @@ from msgspec import Struct
 from mig import Raw, Unparseable, Unreadable
 from mig_kustomer.catalog import Context, Key
 from mig_kustomer.client import Client
-from mig_kustomer.reading import as_time, clean, identify
+from mig_kustomer.crowd import Crowd
+from mig_kustomer.reading import as_time, identify, linked
 from mig_kustomer.settings import KustomerSettings
 from mig_kustomer.wire import Leaf, read
 
 log = structlog.get_logger()
 
 START = datetime(1970, 1, 1, tzinfo=UTC)
+"""Where a walk through everything starts, whatever lies before."""
+_EVER = datetime.min.replace(tzinfo=UTC)
+_LAST = datetime.max.replace(microsecond=999_000, tzinfo=UTC)
+"""No date that is read lies outside of these two."""
 _SMALLEST = 10
 """Rows asked for at least when searches time out."""
-_MOST_PASSES = 20
-"""Passes over one instant after which changing totals are no sign of anything any more."""
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+NAMELESS = "unreadable-"
+"""What the names of rows begin with that have none: a digest of their bytes follows."""
 
 
 class Row(Struct, frozen=True):
@@ -45,12 +50,17 @@ class Row(Struct, frozen=True):
 
     @classmethod
     def of(cls, body: bytes, attribute: str = "updatedAt") -> Row:
-        """Look into a row. One without an id gets a stable name, so that it can be quarantined."""
+        """Look into a row. One without a usable id gets a name, so that it can be quarantined.
+
+        That is the id in its own link: the row replaces what was quarantined as soon as it is mended, and what hangs on
+        it is told of it. Without a link only its bytes name it.
+        """
+        value: Any = None
         try:
             value, _ = read(body)
-            found = str(clean(identify(value), lambda: None))
+            found = identify(value)
         except (ValueError, RecursionError, Unparseable):
-            return cls("unreadable-" + hashlib.sha256(body).hexdigest()[:24], body, {})
+            return cls(linked(value) or NAMELESS + hashlib.sha256(body).hexdigest()[:24], body, {})
         row = cls(found, body, value)
         return cls(found, body, value, as_time(row.attributes.get(attribute)))
 
@@ -101,26 +111,69 @@ class Newest(Struct, frozen=True):
     """How a context stands: enough to see whether anything in it changed."""
 
     at: datetime | None
+    """The last change that our clock does not call future; None: no row says when it was changed."""
     total: object
+    top: datetime | None = None
+    """The last change, wherever it lies."""
 
 
 def iso(when: datetime) -> str:
     """A time as searches want it."""
-    return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{when.microsecond // 1000:03d}Z"
+    return when.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+
+
+def search_body(
+    context: Context, criteria: Sequence[Mapping[str, Any]], sort: Mapping[str, str], *, deleted: bool = False
+) -> dict[str, Any]:
+    """What a search is asked: every criterion, one order, and whether deleted rows are wanted too."""
+    body: dict[str, Any] = {
+        "queryContext": context.name,
+        "and": list(criteria),
+        "or": [],
+        "not": [],
+        "sort": [dict(sort)],
+        "timeZone": "GMT",
+    }
+    return body | {"includeDeleted": True} if deleted else body
 
 
 async def newest(client: Client, settings: KustomerSettings, context: Context, key: Key) -> Newest:
     """The server's own time of the last change: the mark a later delta starts from.
 
+    A row dated in the future would hide every change until then. So rows count up to our own clock only, and the mark
+    is the date of a row, never the clock itself: where our clock is slow, more is read again than need be; where it is
+    fast, only rows dated between the two clocks count that should not.
+
     Raises:
         Unserved: The key may not search, or not by this date.
         Unreadable: It timed out again and again.
     """
+    total, rows = await _latest(client, settings, context, key, (), 1)
+    top, now = (rows[0].at if rows else START), client.clock.now()
+    if top is not None and top <= now:
+        return Newest(max(top, START), total, top)
+    log.info("newest.in_future" if top else "newest.undated", context=context.name)
+    _, rows = await _latest(client, settings, context, key, [{key.search: {"lte": iso(now)}}], settings.search_page)
+    dates = [row.at for row in rows if row.at is not None]
+    if not dates and (rows or top is None):
+        return Newest(None, total, top)
+    return Newest(max([START, *(at for at in dates if at <= now)]), total, top)
+
+
+async def _latest(
+    client: Client,
+    settings: KustomerSettings,
+    context: Context,
+    key: Key,
+    criteria: Sequence[Mapping[str, Any]],
+    size: int,
+) -> tuple[object, list[Row]]:
+    """How many rows fit, and those of them that were changed last."""
     for _ in range(settings.attempts):
-        leaf = await client.search(_body(context, [], {key.search: "desc"}, True), 1, 1)
+        leaf = await client.search(search_body(context, criteria, {key.search: "desc"}, deleted=True), 1, size)
         if leaf.meta.get("timed_out") is not True:
-            rows = [Row.of(body, key.attribute) for body in leaf.rows]
-            return Newest(rows[0].at if rows else START, leaf.meta.get("total"))
+            return leaf.meta.get("total"), [Row.of(body, key.attribute) for body in leaf.rows]
+        size = max(1, size // 2)
     raise _timed_out(context.name, settings)
 
 
@@ -145,7 +198,7 @@ class Course(Struct, frozen=True, kw_only=True):
 
     def body(self, *more: Mapping[str, Any]) -> dict[str, Any]:
         """The search, with more criteria, in the order of the date."""
-        return _body(self.context, [*self.fixed, *more], {self.key.search: "asc"}, self.deleted)
+        return search_body(self.context, [*self.fixed, *more], {self.key.search: "asc"}, deleted=self.deleted)
 
     @property
     def cut(self) -> Key:
@@ -159,7 +212,8 @@ class Walk:
 
     An instant whose rows fill a whole page is read on its own, by page numbers, until a pass found as many rows as it
     was told of from its first page to its last, or adds nothing; one that passes the cap is walked by its other date.
-    A row of this walk that is touched meanwhile is seen twice.
+    A row of this walk that is touched meanwhile is seen twice. Rows dated in the future are walked through last, again
+    in every walk until their time has come; nothing is made of their dates.
 
     Args:
         client: Who asks.
@@ -183,7 +237,7 @@ class Walk:
         self._settings = settings
         self._course = course
         self._name = course.context.name
-        self._since = since
+        self._since = since if since > START else _EVER
         self.horizon = horizon
         self._size = settings.search_page
         self._seen: dict[tuple[str, str], datetime | None] = {}
@@ -194,7 +248,7 @@ class Walk:
         self.first: datetime | None = None
         """The smallest date seen."""
         self.last: datetime | None = None
-        """The largest date seen."""
+        """The largest date seen that our clock does not call future."""
 
     async def steps(self) -> AsyncIterator[Step]:
         """Every row, with the place where the walk could be taken up again.
@@ -204,23 +258,25 @@ class Walk:
             Unreadable: It ignores its criteria, or cannot be cut small enough.
         """
         while True:
-            _, leaf = await self._ask({self._course.key.search: {"gte": iso(self._since)}}, page=1)
+            _, leaf = await self._ask(*self._limits("gte"), page=1)
             self.total = leaf.meta.get("total") if self.total is None else self.total
             rows = self._rows(leaf)
             self._check_bound(rows)
             new = self._unseen(rows)
             if self._ends(leaf, rows):
                 self.ended = True
-                yield Step(new, self._since)
+                yield self._step(new)
                 return
             bound = await self._bound(rows)
             if bound > self._since:
                 self._advance(bound)
-                yield Step(new, self._since)
+                yield self._step(new)
                 continue
-            yield Step(new, self._since)
+            yield self._step(new)
             async for step in self._instant():
                 yield step
+            if self._since >= _LAST:
+                return
             self._advance(self._since + timedelta(milliseconds=1))
 
     async def _ask(self, *criteria: Mapping[str, Any], page: int) -> tuple[int, Leaf]:
@@ -244,6 +300,9 @@ class Walk:
             return self.last
         return min(self.last, self.horizon + timedelta(seconds=self._settings.overlap_s))
 
+    def _step(self, rows: Sequence[Row]) -> Step:
+        return Step(rows, max(self._since, START))
+
     def _rows(self, leaf: Leaf) -> list[Row]:
         return [Row.of(body, self._course.key.attribute) for body in leaf.rows]
 
@@ -259,14 +318,15 @@ class Walk:
             )
 
     def _unseen(self, rows: Sequence[Row]) -> list[Row]:
-        new = []
+        new, now = [], self._client.clock.now()
         for row in rows:
             if row.version not in self._seen:
                 self._seen[row.version] = row.at
                 new.append(row)
             if row.at is not None:
                 self.first = row.at if self.first is None else min(self.first, row.at)
-                self.last = row.at if self.last is None else max(self.last, row.at)
+                if row.at <= now:
+                    self.last = row.at if self.last is None else max(self.last, row.at)
         return new
 
     async def _bound(self, rows: Sequence[Row]) -> datetime:
@@ -286,7 +346,9 @@ class Walk:
                 f"the search for {self._name} shows rows without {self._course.key.attribute}",
                 "Rows without a date cannot be walked through; the rest goes on.",
             )
-        return max(settled or dates)
+        now = self._client.clock.now()
+        # A row that shows a date in the future though its place is among the others must not take us there.
+        return max(settled or [at for at in dates if at <= now] or dates)
 
     def _advance(self, since: datetime) -> None:
         self._since = since
@@ -295,25 +357,27 @@ class Walk:
 
     async def _instant(self) -> AsyncIterator[Step]:
         """Everything of one instant: a row that leaves it meanwhile moves those behind it to pages already read."""
-        crowd = _Crowd()
+        crowd = Crowd()
         while not crowd.whole:
-            page, leaf = await self._ask(*self._limits(), page=crowd.page)
+            page, leaf = await self._ask(*self._limits("gte", "lte"), page=crowd.page)
             if page != crowd.page:
-                crowd = _Crowd()
+                crowd = Crowd()
             rows = self._rows(leaf)
             self._check_instant(rows)
             new = self._unseen(rows)
-            yield Step(new, self._since)
+            yield self._step(new)
             total = leaf.meta.get("total")
-            crowd.add(rows, new, total, last=self._ends(leaf, rows))
+            crowd.add({row.id for row in rows}, total, added=bool(new), last=self._ends(leaf, rows))
             past = crowd.page * self._size > self._settings.list_cap or crowd.page > self._settings.page_cap
             if past or (isinstance(total, int) and total > self._settings.list_cap):
                 async for step in self._split():
                     yield step
                 return
 
-    def _limits(self) -> list[dict[str, Any]]:
-        return [{self._course.key.search: {word: iso(self._since)}} for word in ("gte", "lte")]
+    def _limits(self, *words: str) -> list[dict[str, Any]]:
+        """Criteria around where the walk stands; at its very beginning it has no lower bound, nor need of one."""
+        asked = [word for word in words if word != "gte" or self._since > _EVER]
+        return [{self._course.key.search: {word: iso(self._since)}} for word in asked]
 
     def _check_instant(self, rows: Sequence[Row], shown: str = "") -> None:
         attribute = shown or self._course.key.attribute
@@ -332,39 +396,11 @@ class Walk:
                 f"more than {self._settings.list_cap} {self._name} rows were made and changed in one instant",
                 "Kustomer shows no more of them, by no way known.",
             )
-        fixed = [*self._course.fixed, *self._limits()]
+        fixed = [*self._course.fixed, *self._limits("gte", "lte")]
         part = msgspec.structs.replace(self._course, key=self._course.cut, fixed=fixed, crowded=True)
         async for step in Walk(self._client, self._settings, part, START, horizon=NEVER).steps():
             self._check_instant(step.rows, self._course.key.attribute)
-            yield Step([row for row in step.rows if row.version not in self._seen], self._since)
-
-
-class _Crowd:
-    """The passes over one instant."""
-
-    def __init__(self) -> None:
-        self.page = 1
-        self.whole = False
-        """Nothing of it is missing."""
-        self._passes = 0
-        self._found: set[str] = set()
-        self._totals: set[object] = set()
-        self._added = False
-
-    def add(self, rows: Sequence[Row], new: Sequence[Row], total: object, *, last: bool) -> None:
-        """Note a page; after the last one, say whether another pass is needed.
-
-        Where totals do not say so, only a second pass over rows that stood still proves that nothing is missing.
-        """
-        self._found.update(row.id for row in rows)
-        self._totals.add(total)
-        self._added |= bool(new)
-        self.page += 1
-        if last:
-            self._passes += 1
-            calm = len(self._totals) == 1 or self._passes > _MOST_PASSES
-            self.whole = self._totals == {len(self._found)} or (calm and self._passes > 1 and not self._added)
-            self.page, self._found, self._totals, self._added = 1, set(), set(), False
+            yield self._step([row for row in step.rows if row.version not in self._seen])
 
 
 def _timed_out(name: str, settings: KustomerSettings) -> Unreadable:
@@ -372,17 +408,3 @@ def _timed_out(name: str, settings: KustomerSettings) -> Unreadable:
         f"the search for {name} timed out {settings.attempts} times",
         "Run the same command again later; it goes on where it stopped.",
     )
-
-
-def _body(
-    context: Context, criteria: Sequence[Mapping[str, Any]], sort: Mapping[str, str], deleted: bool
-) -> dict[str, Any]:
-    body: dict[str, Any] = {
-        "queryContext": context.name,
-        "and": list(criteria),
-        "or": [],
-        "not": [],
-        "sort": [dict(sort)],
-        "timeZone": "GMT",
-    }
-    return body | {"includeDeleted": True} if deleted else body

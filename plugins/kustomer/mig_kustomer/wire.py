@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,16 @@ from msgspec import UNSET, Struct, UnsetType, field
 
 _DIGITS = 4000
 """Python converts longer integers only on demand; such a number is kept as its text."""
+DEEPEST = 100
+"""Levels of a row that are read: no resource has so many, and every reader after this one counts on it."""
+_MARKS = re.compile(rb'"(?:[^"\\]++|\\.)*+"|["\[\]{},:]', re.DOTALL)
+"""Whole texts, which are passed over, and what stands between values; a quote alone is a text that never ends."""
+
+
+class Numeral(str):
+    """A number no float or int of a usual reader holds, as its text."""
+
+    __slots__ = ()
 
 
 class Leaf(Struct, frozen=True):
@@ -36,22 +47,24 @@ class _Envelope(Struct):
 def split(body: bytes) -> Leaf:
     """Split an answer into rows, byte by byte as they came.
 
-    A control character or half a surrogate pair anywhere in it costs the verbatim bytes (every row is written anew,
-    with the same values), never the page.
+    What is wrong with one row is never the page's fault: a control character, half a surrogate pair, a thousand
+    levels or a value that is no JSON stay in the bytes of that row.
 
     Raises:
-        ValueError: It is no JSON object at all, whatever is forgiven.
+        ValueError: It is no JSON object at all, ends too early, or is none of the API's: it has no `data`.
     """
     try:
         envelope = msgspec.json.decode(body, type=_Envelope)
+        there = envelope.data is not UNSET
         rows, included = _verbatim(envelope.data), _verbatim(envelope.included)
         links, meta = _read_raw(envelope.links), _read_raw(envelope.meta)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        document = lenient(body)
-        if not isinstance(document, dict):
-            raise ValueError("the answer is not a JSON object") from None
-        rows, included = _again(document.get("data")), _again(document.get("included"))
-        links, meta = document.get("links"), document.get("meta")
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        members = _members(body)
+        there = "data" in members
+        rows, included = _rows(members.get("data", b"null")), _rows(members.get("included", b"null"))
+        links, meta = lenient(members.get("links", b"null")), lenient(members.get("meta", b"null"))
+    if not there:  # a gateway's "{}" must never be read as the end of a list
+        raise ValueError("an answer without data")
     following = links.get("next") if isinstance(links, dict) else None
     return Leaf(
         rows=rows,
@@ -64,13 +77,16 @@ def split(body: bytes) -> Leaf:
 def read(body: bytes) -> tuple[Any, bool]:
     """Read one row.
 
+    What lies deeper than `DEEPEST` levels is left out; `is_deep` tells whether there is any.
+
     Returns:
-        The value, and whether it may hold lone surrogates (strings that cannot be written as UTF-8).
+        The value, and whether it may hold lone surrogates (strings that cannot be written as UTF-8) or a `Numeral`.
 
     Raises:
         ValueError: It is not JSON, whatever is forgiven.
-        RecursionError: It is nested deeper than any resource.
     """
+    if is_deep(body):
+        body = _pruned(body)
     try:
         return msgspec.json.decode(body), False
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -81,14 +97,25 @@ def lenient(body: bytes) -> Any:
     """Read JSON with control characters, lone surrogates, bytes that are no UTF-8, and numbers out of range in it.
 
     Bytes that are no UTF-8 become lone surrogates, from which they can be had back; numbers no float or int of a
-    usual reader holds become their text.
+    usual reader holds become a `Numeral`.
 
     Raises:
         ValueError: It is not JSON all the same.
+        RecursionError: It is nested too deep.
     """
-    return json.loads(
-        body.decode("utf-8", "surrogateescape"), strict=False, parse_float=_float, parse_int=_int, parse_constant=str
-    )
+    text = body.decode("utf-8", "surrogateescape")
+    return json.loads(text, strict=False, parse_float=_float, parse_int=_int, parse_constant=Numeral)
+
+
+def is_deep(body: bytes) -> bool:
+    """Whether something in it lies deeper than `DEEPEST` levels."""
+    if body.count(b"[") + body.count(b"{") <= DEEPEST:
+        return False
+    depth = deepest = 0
+    for found in _MARKS.finditer(body):
+        depth += (found[0] in _OPENING) - (found[0] in _CLOSING)
+        deepest = max(deepest, depth)
+    return deepest > DEEPEST
 
 
 def write(value: Any) -> bytes:
@@ -96,13 +123,32 @@ def write(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=True, separators=(",", ":")).encode("ascii")
 
 
+_OPENING, _CLOSING = (b"[", b"{"), (b"]", b"}")
+
+
 def _float(text: str) -> float | str:
     number = float(text)
-    return number if math.isfinite(number) else text
+    return number if math.isfinite(number) else Numeral(text)
 
 
 def _int(text: str) -> int | str:
-    return int(text) if len(text) < _DIGITS else text
+    return int(text) if len(text) < _DIGITS else Numeral(text)
+
+
+def _pruned(body: bytes) -> bytes:
+    """The same, where the containers of the deepest level are empty."""
+    kept: list[bytes] = []
+    depth = start = 0
+    for found in _MARKS.finditer(body):
+        if found[0] in _OPENING:
+            depth += 1
+            if depth == DEEPEST:
+                kept.append(body[start : found.end()])
+        elif found[0] in _CLOSING:
+            depth -= 1
+            if depth == DEEPEST - 1:
+                start = found.start()
+    return b"".join(kept) + (body[start:] if depth < DEEPEST else b"")
 
 
 def _verbatim(raw: msgspec.Raw | UnsetType) -> list[bytes]:
@@ -119,7 +165,43 @@ def _read_raw(raw: msgspec.Raw | UnsetType) -> Any:
     return None if isinstance(raw, UnsetType) else msgspec.json.decode(raw)
 
 
-def _again(value: Any) -> list[bytes]:
-    if isinstance(value, list):
-        return [write(row) for row in value]
-    return [] if value is None else [write(value)]
+def _members(body: bytes) -> dict[str, bytes]:
+    """The members of an object, whatever is in them."""
+    if not body.lstrip().startswith(b"{"):
+        raise ValueError("the answer is not a JSON object")
+    pieces = _pieces(body)
+    return {str(lenient(name)): value for name, value in zip(pieces[::2], pieces[1::2], strict=True)}
+
+
+def _rows(text: bytes) -> list[bytes]:
+    """As `_verbatim`, whatever is in the rows."""
+    text = text.strip()
+    if text.startswith(b"["):
+        return _pieces(text)
+    return [] if text == b"null" else [text]
+
+
+def _pieces(text: bytes) -> list[bytes]:
+    """What stands between the commas and colons of an array's or object's own level.
+
+    Raises:
+        ValueError: It does not end, or something follows its end.
+    """
+    pieces: list[bytes] = []
+    depth = start = 0
+    for found in _MARKS.finditer(text):
+        mark = found[0]
+        if mark == b'"':
+            break
+        depth += (mark in _OPENING) - (mark in _CLOSING)
+        if depth == 0:
+            last = text[start : found.start()].strip()
+            if text[found.end() :].strip():
+                break
+            return [*pieces, last] if pieces or last else []
+        if depth == 1 and (mark in _OPENING and not start):
+            start = found.end()
+        elif depth == 1 and mark in (b",", b":"):
+            pieces.append(text[start : found.start()].strip())
+            start = found.end()
+    raise ValueError("the answer ends too early")

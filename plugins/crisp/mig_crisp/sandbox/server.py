@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import unquote
@@ -35,14 +36,15 @@ class Sandbox(Control):
 
     Args:
         options: What was asked for; `dataset` and `generate` mean nothing to a target.
+        now: Seconds since 1970, where time is not the machine's.
 
     Raises:
         ValueError: An unknown switch, limit or fault, or an unreadable file of operators.
     """
 
-    def __init__(self, options: mig.SandboxOptions) -> None:
+    def __init__(self, options: mig.SandboxOptions, now: Callable[[], float] = time.time) -> None:
         switches, limits = read_switches(options.switches), read_limits(options.limits)
-        desk, self._faults = Workspace(switches, limits, SandboxClock(), options.seed), Faults(options.faults)
+        desk, self._faults = Workspace(switches, limits, SandboxClock(now), options.seed), Faults(options.faults)
         self.key = Key(switches.tier, desk.identifier)
         super().__init__(desk, Sockets(self.key, desk.endpoints, switches, self._faults))
         settle_in(self.desk, options.operators)

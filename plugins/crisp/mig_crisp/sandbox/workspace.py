@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -30,14 +30,15 @@ def make_id(name: str) -> str:
 
 
 class SandboxClock:
-    """The sandbox's own time: real time, moved on by tests."""
+    """The sandbox's own time: seconds since 1970 as they are told, moved on by tests."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float] = time.time) -> None:
+        self._now = now
         self._ahead_s = 0.0
 
     def now(self) -> int:
         """Milliseconds since 1970."""
-        return int((time.time() + self._ahead_s) * 1000)
+        return int((self._now() + self._ahead_s) * 1000)
 
     def advance(self, seconds: float) -> None:
         """Move on; never back."""

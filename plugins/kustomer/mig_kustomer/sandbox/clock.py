@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 #: Where the organisation's clock stands by default when a sandbox begins to serve.
@@ -12,15 +13,16 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class OrganisationClock:
-    """Starts at a chosen moment and runs with real time from there; tests may push it forward."""
+    """Starts at a chosen moment and runs with real time from there, or another; tests may push it forward."""
 
-    def __init__(self, start: datetime) -> None:
+    def __init__(self, start: datetime, seconds: Callable[[], float] = time.time) -> None:
         self._start = start
-        self._began = time.monotonic()
+        self._seconds = seconds
+        self._began = seconds()
 
     def now(self) -> datetime:
         """The organisation's time, aware UTC."""
-        return self._start + timedelta(seconds=time.monotonic() - self._began)
+        return self._start + timedelta(seconds=self._seconds() - self._began)
 
     def now_ms(self) -> int:
         """The organisation's time in milliseconds since 1970."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 
 PLANS = {"enterprise": 1000, "ultimate": 2000, "business": 500, "professional": 300}
 
@@ -15,7 +16,8 @@ _PLENTY = 1_000_000
 class Window:
     """A fixed window: it begins with a request, lets `limit` of them pass, and then none until it ends."""
 
-    def __init__(self, limit: int | None, length_s: float) -> None:
+    def __init__(self, limit: int | None, length_s: float, seconds: Callable[[], float]) -> None:
+        self._seconds = seconds
         self.limit = limit
         self._length_s = length_s
         self._ends = 0.0
@@ -23,7 +25,7 @@ class Window:
 
     def spend(self) -> bool:
         """Count a request; False when it is over the limit."""
-        now = time.time()
+        now = self._seconds()
         if now >= self._ends:
             self._ends, self._used = now + self._length_s, 0
         self._used += 1
@@ -32,7 +34,7 @@ class Window:
     def headers(self) -> dict[str, str]:
         """The three headers; `reset` is in real UTC epoch seconds, rounded up, as a client's clock reads it."""
         limit = self.limit or _PLENTY
-        end = max(self._ends, time.time())
+        end = max(self._ends, self._seconds())
         return {
             "x-ratelimit-limit": str(limit),
             "x-ratelimit-remaining": str(max(0, limit - self._used) if self.limit else _PLENTY - 1),
@@ -51,7 +53,7 @@ class Limits:
         ValueError: An unknown name, plan or a number that is none.
     """
 
-    def __init__(self, spec: str) -> None:
+    def __init__(self, spec: str, seconds: Callable[[], float] = time.time) -> None:
         given: dict[str, str] = {}
         for part in filter(None, (piece.strip() for piece in spec.split(","))):
             name, equals, text = part.partition("=")
@@ -62,8 +64,8 @@ class Limits:
         everything = None if plan is None else PLANS.get(plan) or int(_above_0("plan", plan))
         search = int(_above_0("search", given["search"])) if "search" in given else 100 if plan else None
         length = _WINDOW_S / _above_0("scale", given.get("scale", "1"))
-        self.everything = Window(everything, length)
-        self.search = Window(search, length)
+        self.everything = Window(everything, length, seconds)
+        self.search = Window(search, length, seconds)
 
     def spend(self, *, search: bool) -> tuple[bool, dict[str, str]]:
         """Count a request in its budgets: whether it may go on, and the headers of its answer."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from mig_kustomer.sandbox.attributes import CONTEXTS
@@ -23,9 +24,14 @@ _AUDITED = {"customers": "customer", "conversations": "conversation", "messages"
 class Organisation:
     """Everything the API reads, and the changes tests make."""
 
-    def __init__(self, resources: Iterable[tuple[str, Json, bytes | None]], switches: Switches) -> None:
+    def __init__(
+        self,
+        resources: Iterable[tuple[str, Json, bytes | None]],
+        switches: Switches,
+        seconds: Callable[[], float] = time.time,
+    ) -> None:
         self.switches = switches
-        self.clock = OrganisationClock(switches.clock)
+        self.clock = OrganisationClock(switches.clock, seconds)
         self.store = Store()
         self.store.load(resources)
         self._indexes: dict[str, Index] = {}

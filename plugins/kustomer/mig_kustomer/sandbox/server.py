@@ -6,7 +6,7 @@ import asyncio
 import math
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import NoReturn
 
@@ -34,13 +34,19 @@ _TITLES = {500: "Internal server error", 502: "Bad gateway", 503: "Service unava
 
 
 class Sandbox:
-    """The running sandbox: tests in the same process change and read it through this object."""
+    """The running sandbox: tests in the same process change and read it through this object.
 
-    def __init__(self, options: mig.SandboxOptions) -> None:
+    Args:
+        options: What was asked for.
+        seconds: Since 1970, where time is not the machine's.
+    """
+
+    def __init__(self, options: mig.SandboxOptions, seconds: Callable[[], float] = time.time) -> None:
+        self._seconds = seconds
         self.switches = read_switches(options.switches)
         self.faults = Faults(options.faults)
-        self.limits = Limits(options.limits)
-        self.organisation = Organisation(_resources(options, self.switches), self.switches)
+        self.limits = Limits(options.limits, seconds)
+        self.organisation = Organisation(_resources(options, self.switches), self.switches, seconds)
         self.counts: dict[str, Counter[str]] = {"routes": Counter(), "statuses": Counter()}
         self._files = files.ObjectStore(self.organisation.store, self.organisation.clock, self.switches.dead)
         table = routes(Disturbance(options.seed, self.switches.timed_out, self.switches.shift))
@@ -136,7 +142,7 @@ class Sandbox:
         body = b"" if status in (502, 503) else error_body("routes", status, _TITLES[status])
         response = json_answer(body, status)
         if status == 429:
-            soon = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(math.ceil(time.time()) + 1)}
+            soon = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(math.ceil(self._seconds()) + 1)}
             response.headers.update({"x-ratelimit-limit": "1000", **soon})
         return response
 

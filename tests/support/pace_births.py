@@ -1,0 +1,96 @@
+"""Conversations born at a workspace's pace, in virtual time, and what the workspace took and refused."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import mig
+from mig import Access, Bucket, Budgets
+from mig.errors import NotApplied, Paused
+from mig.settings import Secret
+from mig_crisp.client import CREATIONS, REQUESTS, CrispClient
+from mig_crisp.sandbox.server import Sandbox as Workspace
+from mig_crisp.settings import CrispSettings
+from sim_loop import LoopClock
+from sim_net import Net, Weather
+
+__all__ = ["CREATIONS", "REQUESTS", "Bucket", "Desk", "desk"]
+
+
+class Watched(Net):
+    """A network that keeps the time and status of every request the workspace saw."""
+
+    def __init__(self, workspace: Workspace, seed: int) -> None:
+        super().__init__(workspace._serve, Weather(), seed)
+        self.seen: list[tuple[float, int]] = []
+
+    async def _handled(self, request: Any, content: bytes) -> Any:
+        at = asyncio.get_running_loop().time()
+        response = await super()._handled(request, content)
+        self.seen.append((at, response.status_code))
+        return response
+
+
+@dataclass
+class Desk:
+    """A workspace and a client of it."""
+
+    workspace: Workspace
+    client: CrispClient
+    budgets: Budgets
+    net: Watched
+    paused: list[Paused] = field(default_factory=list)
+
+    @property
+    def taken(self) -> list[float]:
+        """When conversations were born."""
+        return [at for at, status in self.net.seen if status == 201]
+
+    @property
+    def refused(self) -> list[float]:
+        """When a birth was refused."""
+        return [at for at, status in self.net.seen if status == 423]
+
+    async def bear(self, births: int, lanes: int = 8) -> None:
+        """Create conversations, several at a time, trying again after a refusal as the engine does."""
+        left = iter(range(births))
+
+        async def lane() -> None:
+            for _ in left:
+                while not self.paused:
+                    try:
+                        await self.client.write("POST", "/conversation", {}, creates=True)
+                        break
+                    except NotApplied as error:
+                        await asyncio.sleep(error.retry_after_s or 1.0)
+                    except Paused as error:
+                        self.paused.append(error)
+
+        await asyncio.gather(*(lane() for _ in range(lanes)))
+
+    def share_of(self, amount: int, per_s: float) -> float:
+        """What was taken, of what the limit allows from the first to the last."""
+        return (len(self.taken) - 1) / (amount * (self.taken[-1] - self.taken[0]) / per_s)
+
+
+@asynccontextmanager
+async def desk(limits: str, plan: str = "plus", seed: int = 1, **settings: Any) -> AsyncIterator[Desk]:
+    """A client of a workspace with these limits, who takes it for one of that plan."""
+    clock = LoopClock()
+    workspace = Workspace(mig.SandboxOptions(limits=limits), clock.epoch)
+    net, budgets = Watched(workspace, seed), Budgets(clock)
+    chosen = CrispSettings(
+        url="https://api.crisp.example/v1",
+        identifier=workspace.key.identifier,
+        key=Secret(workspace.key.key),
+        website_id=workspace.desk.website_id,
+        **{"daily_quota": 0, **settings},
+    )
+    client = CrispClient(chosen, Access(clock=clock, budgets=budgets, transport=net))
+    async with client.http:
+        client.limit_creations(plan)
+        yield Desk(workspace, client, budgets, net)

@@ -1,0 +1,206 @@
+"""One simulation from a seed: what goes wrong, what changes meanwhile, and whether everything arrived all the same."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from judge import judge
+from mig.engine import live
+from sim_loop import in_virtual_time
+from sim_net import FATES, Weather
+from sim_world import Plan, World, comparable
+
+_STORMS = ("429", "420", "5xx", "unreachable", "gateway", "hang", "lost", "dropped", "garbled")
+_SOURCE = tuple(fate for fate in FATES if fate not in ("420", "late", "dropped"))
+"""Reading has no effect that could come late; 420 is the target's."""
+
+
+@dataclass
+class Ended:
+    """How a simulation ended."""
+
+    problems: list[str]
+    told: list[str]
+    """Its story, to be read when there are problems."""
+    runs: int
+    crashes: int
+    fates: dict[str, int]
+    orphans: int
+    doubled: int = 0
+    lost: int = 0
+    notified: int = 0
+    mailed: int = 0
+    """Operators, about a thread that was cut off for longer than three minutes."""
+
+
+def simulate(seed: int, state: str = "sqlite://") -> Ended:
+    """Live through what follows from a seed, in virtual time; the same seed is the same story.
+
+    Args:
+        seed: Which.
+        state: The journal's URL.
+    """
+    with _seldom_told():
+        return in_virtual_time(_story(seed, state))
+
+
+def crashed_at(point: int, state: str = "sqlite://") -> tuple[Ended, bool]:
+    """A migration in fair weather that dies at its n-th point, and what the next run makes of it.
+
+    Returns:
+        How it ended, and whether the first run met so many points.
+    """
+
+    async def story() -> tuple[Ended, bool]:
+        world = World(Plan(seed=3, customers=1), state)
+        died = await world.run(Weather(), Weather(), crash_at=point) is None
+        return await _judged(world), died
+
+    with _seldom_told():
+        return in_virtual_time(story())
+
+
+@contextmanager
+def _seldom_told() -> Iterator[None]:
+    """Progress is told every two seconds, which are very many in hours of virtual time."""
+    before, live.LOOK_S = live.LOOK_S, 600.0
+    try:
+        yield
+    finally:
+        live.LOOK_S = before
+
+
+def plan_of(seed: int) -> Plan:
+    """What of a simulation is settled before it begins."""
+    dice = random.Random(f"plan {seed}")
+    return Plan(
+        seed=seed,
+        customers=dice.choice((2, 3, 3, 4)),
+        switches={
+            "reopen": dice.choice(("user", "any")),
+            "edit": dice.choice(("chat", "any")),
+            "mark_included": dice.choice(("yes", "no")),
+            "message_page": str(dice.choice((3, 40))),
+            "bind": dice.choice(("create", "existing")),
+        },
+        source_switches={"lag": str(dice.choice((0, 0, 30))), "shift": str(dice.choice((0, 3)))},
+        limits=dice.choice(("plan=plus", "plan=plus", "plan=mini", "plan=plus,quota=200")),
+        skew_s=dice.choice((0.0, 0.0, -300.0, 240.0)),
+        lanes=dice.choice((1, 3, 6)),
+        window=dice.choice((1, 5, 16)),
+    )
+
+
+async def _story(seed: int, state: str) -> Ended:
+    dice = random.Random(f"story {seed}")
+    world = World(plan_of(seed), state)
+    for _ in range(dice.randint(1, 4)):
+        source, target = _weather(dice, _SOURCE), _weather(dice, FATES)
+        how: dict[str, Any] = dice.choice(
+            (
+                {"crash_at": int(dice.triangular(1, 500, 60))},
+                {"die_at_s": dice.uniform(1, 150)},
+                {"stop_at_s": dice.uniform(1, 100)},
+                {"revoke_at_s": dice.uniform(1, 60)},
+                {},
+            )
+        )
+        world.told.append(f"target: {target}; source: {source}; {how}")
+        await world.run(source, target, **how)
+        world.live_on(dice.randint(0, 3))
+        if dice.random() < 0.3:
+            world.answer_in_target()
+    return await _judged(world)
+
+
+async def _judged(world: World) -> Ended:
+    await asyncio.sleep(60.0)  # what changed last must show in searches
+    report = await world.finish()
+    problems = [f"{kind} {name} was quarantined: {why}" for kind, name, why in report.failures]
+    problems += [f"{kind} was not readable: {why}" for kind, why in report.unreadable.items()]
+    problems += judge([msgspec.to_builtins(write) for write in world.workspace.writes], report.orphans)
+    pending = {kind: count.pending for kind, count in report.kinds.items() if count.pending}
+    problems += [f"{kind}: {count} pending" for kind, count in pending.items()]
+    if report.doubtful:
+        problems.append(f"{report.doubtful} operations are in doubt after a complete run")
+    writes = len(world.workspace.writes)
+    await world.finish()
+    world.journal.close()
+    if len(world.workspace.writes) != writes:
+        problems.append(f"a run with nothing to do wrote {len(world.workspace.writes) - writes} times")
+    notices = world.workspace.notifications()["counts"]
+    end_users = {kind: count for kind, count in notices.items() if count and kind != "unread"}
+    problems += [f"notified: {kind} {count}" for kind, count in end_users.items()]
+    found, wanted = comparable(world.workspace), await world.expected()
+    for source_id in world.answered:  # the desk works in it: its state is theirs
+        for side in (found, wanted):
+            side["threads"].get(source_id, {}).pop("state", None)
+    problems += _differences(found, wanted)
+    return Ended(
+        problems=problems,
+        told=world.told,
+        runs=world.runs,
+        crashes=world.crashes,
+        fates=dict(world.fates),
+        orphans=report.orphans,
+        doubled=len(found["doubled"]),
+        lost=len(set(wanted["threads"]) - set(found["threads"])),
+        notified=sum(end_users.values()),
+        mailed=notices.get("unread", 0),
+    )
+
+
+def _weather(dice: random.Random, fates: tuple[str, ...]) -> Weather:
+    chosen = dice.sample(fates, dice.randint(0, 4))
+    rates = {fate: dice.choice((0.01, 0.03, 0.08)) for fate in chosen}
+    if dice.random() < 0.7:
+        return Weather(rates)
+    storm = dice.choice([fate for fate in _STORMS if fate in fates])
+    return Weather(rates, storm=storm, every_s=dice.uniform(20, 90), lasts_s=dice.uniform(2, 12))
+
+
+def _differences(found: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
+    """Where two end states differ, each difference by its record and field, and never by a page of JSON."""
+    told = [f"{source} stands twice" for source in found["doubled"]]
+    for what in ("people", "threads"):
+        ours, theirs = found[what], wanted[what]
+        told += [f"{what} {name} is missing" for name in theirs.keys() - ours.keys()]
+        told += [f"{what} {name} is there and should not be" for name in ours.keys() - theirs.keys()]
+        for name in theirs.keys() & ours.keys():
+            told += _fields(f"{what} {name}", ours[name], theirs[name])
+    return told
+
+
+def _fields(name: str, ours: dict[str, Any], theirs: dict[str, Any]) -> list[str]:
+    told = []
+    for field in theirs.keys() | ours.keys():
+        a, b = ours.get(field), theirs.get(field)
+        if a == b:
+            continue
+        if field == "messages":
+            told += _messages(name, a or [], b or [])
+        else:
+            told.append(f"{name} {field}: {str(a)[:200]} for {str(b)[:200]}")
+    return told
+
+
+def _messages(name: str, ours: list[Any], theirs: list[Any]) -> list[str]:
+    ids, wanted = (
+        [(m["properties"]["source_id"], m["properties"]["source_part"]) for m in rows] for rows in (ours, theirs)
+    )
+    if ids != wanted:
+        missing, more = set(wanted) - set(ids), set(ids) - set(wanted)
+        return [f"{name}: messages missing {sorted(missing)}, too many {sorted(more)}, or in another order"]
+    return [
+        f"{name} {row['properties']['source_id']} {field}: {str(row.get(field))[:99]} for {str(other.get(field))[:99]}"
+        for row, other in zip(ours, theirs, strict=True)
+        for field in other.keys() | row.keys()
+        if row.get(field) != other.get(field)
+    ]
