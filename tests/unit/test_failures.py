@@ -480,6 +480,20 @@ async def test_only_the_records_of_the_reason_are_asked_of_the_source(desk: Make
     assert one.source.fetched == ["message/message/m0.1"]
 
 
+async def test_only_the_units_of_the_reason_are_delivered(desk: Make) -> None:
+    one = desk(unread=["message/m0.1"], refused=["message/m1.1"])
+    await one.run()
+    one.target.refused.clear()
+    one.source.unread.clear()
+    before = len(one.target.writes)
+    code, report, _ = await one.retry("newer release")
+    assert {unit for unit, _ in one.target.writes[before:]} == {"conversation:t0"}
+    assert (code, report.kinds["message"].in_scope) == (0, 2)
+    assert one.failures() == ["message/m1.1"]
+    await one.retry()
+    assert one.failures() == []
+
+
 async def test_where_the_source_refuses_to_be_asked_the_journal_is_parsed_and_it_is_told(desk: Make) -> None:
     one = desk(unread=["message/m0.1"])
     await one.run()

@@ -272,7 +272,7 @@ class Retry:
 
     def prepare(self, work: Run) -> None:
         """Read what failed instead of what changed, and refuse settings that lead to another migration."""
-        from mig.journal.failures import FailedSource
+        from mig.journal.failures import FailedSource, homes
 
         row, spool, journal = self._row, self._spool, work.journal
         source_opens, target_opens = work.source_spec.open, work.target_spec.open
@@ -291,6 +291,7 @@ class Retry:
                     raise _elsewhere("target", "workspace", row.workspace)
                 yield target
 
+        work.only = lambda connection, mig: (key for page in spool.pages() for key in homes(connection, mig, page))
         work.source_spec = msgspec.structs.replace(work.source_spec, open=open_source)
         work.target_spec = msgspec.structs.replace(work.target_spec, open=open_target)
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
 from pathlib import Path
@@ -110,6 +110,8 @@ class Run(Struct, kw_only=True):
     fixed_shares: Mapping[str, float] = field(default_factory=dict)
     """Those of flags, which mig.toml does not change."""
     scope: Scope = Scope()
+    only: Callable[[Connection, int], Iterable[str]] | None = None
+    """Gives the units it is about, instead of a scope's, when the source was read; from the migration's number."""
     remap: bool = False
     transports: Mapping[str, Any] = field(default_factory=dict)
     """`source` and `target`: httpx transports, for tests."""
@@ -203,7 +205,7 @@ class _Engine:
             progress=self._read,
             pause=lambda: self._live.open(run.progress, run.stop.is_set),
         )
-        self._narrow = is_narrow(run.scope)
+        self._narrow = is_narrow(run.scope) or run.only is not None
         self._selector = Selector(
             run.journal, mig, types, run.source_spec.channels, self._extractor.fetch, lambda: self._extractor.unreadable
         )
@@ -246,7 +248,7 @@ class _Engine:
             await self._extractor.extract(self._run.scope)
             if self._narrow and not self._run.stop.is_set():
                 self._run.progress.stage = "select"
-                await self._selector.select(self._run.scope)
+                await self._select()
             if not self._run.stop.is_set() and self._run.plan_only:
                 self._run.progress.stage = "plan"
                 self._plan = await self._planned()
@@ -270,6 +272,12 @@ class _Engine:
         if self._ended is not None:
             return "refused", self._ended
         return ("interrupted" if self._run.stop.is_set() else "completed"), None
+
+    async def _select(self) -> None:
+        if self._run.only is None:
+            await self._selector.select(self._run.scope)
+        else:
+            await self._selector.take(self._run.only)
 
     async def _finish_begun(self) -> None:
         """Tell what a killed run left half told to its end before anything is read: its tails are late already."""

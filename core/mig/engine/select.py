@@ -6,6 +6,7 @@ same rules for every platform.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -98,6 +99,18 @@ class Selector:
             missing = ", ".join(sorted(self._unreadable()))
             hint = f"The key may not read: {missing}; see `mig check`." if missing else "Widen it."
             raise Usage("the filter selects nothing", hint)
+
+    async def take(self, only: Callable[[Connection, int], Iterable[str]]) -> None:
+        """Select the units named, with everything they refer to; none is no error."""
+
+        def save(connection: Connection) -> None:
+            selection.clear(connection, self._mig)
+            keys = iter(only(connection, self._mig))
+            while some := list(itertools.islice(keys, 1000)):
+                selection.add(connection, self._mig, some)
+
+        await self._journal.write(save)
+        await self._close()
 
     async def _choose(self, scope: Scope) -> None:
         """The conversations of a filter, and the people it names."""

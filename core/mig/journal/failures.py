@@ -120,6 +120,22 @@ def read_again(connection: Connection, mig: int, refs: Sequence[Ref]) -> list[Ra
     return [Raw(row.resource, row.id, zlib.decompress(row.body), gone=bool(row.gone)) for row in rows]
 
 
+def homes(connection: Connection, mig: int, refs: Sequence[Ref]) -> list[str]:
+    """The units these are in now, or what their raws became is; what has none is left out."""
+    mine = record.alias("mine")
+    same = and_(
+        record.c.migration == mine.c.migration,
+        record.c.resource == mine.c.resource,
+        record.c.raw_id == mine.c.raw_id,
+    )
+    rows = select(mine.c.unit).distinct().select_from(record.join(mine, same))
+    return list(
+        connection.scalars(
+            rows.where(record.c.migration == mig, _among(refs), mine.c.unit.is_not(None), mine.c.state != "gone")
+        )
+    )
+
+
 def states(connection: Connection, mig: int, refs: Sequence[Ref]) -> Counter[str]:
     """What has become of records: how many `failed`, how many wait (`pending`), how many are `mended`."""
     rows = connection.execute(select(record.c.state).where(record.c.migration == mig, _among(refs))).scalars()
