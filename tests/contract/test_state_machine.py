@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
@@ -268,4 +269,6 @@ class LongMigration(Migration):
 TestMigration = Migration.TestCase
 TestMigration.settings = settings(max_examples=25, stateful_step_count=20)
 TestLongMigration = pytest.mark.soak(LongMigration.TestCase)
-TestLongMigration.settings = settings(max_examples=1500, stateful_step_count=40)
+TestLongMigration.settings = settings(
+    max_examples=int(os.environ.get("MIG_SOAK_STORIES", "1500")), stateful_step_count=40
+)
