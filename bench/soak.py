@@ -2,8 +2,8 @@
 
     python bench/soak.py [PYTEST ARGUMENTS]
 
-More or fewer of them: MIG_SOAK_SEEDS (schedules simulated), MIG_SOAK_STORIES (of the state machine), MIG_SOAK_KILLS (blows
-within one migration).
+More or fewer of them: MIG_SOAK_SEEDS (schedules simulated), MIG_SOAK_STORIES (of the state machine) and MIG_SOAK_KILLS
+(blows within one migration).
 """
 
 from __future__ import annotations

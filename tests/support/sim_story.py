@@ -139,6 +139,9 @@ async def _judged(world: World) -> Ended:
     end_users = {kind: count for kind, count in notices.items() if count and kind != "unread"}
     problems += [f"notified: {kind} {count}" for kind, count in end_users.items()]
     found, wanted = comparable(world.workspace), await world.expected()
+    for source_id in world.edited:  # where the API edits nothing, it is said anew: the last one of its millisecond
+        for side in (found, wanted):
+            side["threads"].get(source_id, {"messages": []})["messages"].sort(key=_moment)
     for source_id in world.answered:  # the desk works in it: its state is theirs
         for side in (found, wanted):
             side["threads"].get(source_id, {}).pop("state", None)
@@ -155,6 +158,10 @@ async def _judged(world: World) -> Ended:
         notified=sum(end_users.values()),
         mailed=notices.get("unread", 0),
     )
+
+
+def _moment(row: dict[str, Any]) -> tuple[Any, ...]:
+    return (row["timestamp"], row["properties"]["source_id"], row["properties"]["source_part"])
 
 
 def _weather(dice: random.Random, fates: tuple[str, ...]) -> Weather:

@@ -73,6 +73,8 @@ class World:
         self.runs = self.crashes = 0
         self.fates: Counter[str] = Counter()
         """What became of requests, by fate."""
+        self.edited: set[str] = set()
+        """Conversations of the source of which a message was edited."""
         self.answered: set[str] = set()
         """Conversations of the source that somebody answered in the target."""
         self._registry = Registry()
@@ -257,6 +259,7 @@ class World:
     def _edit(self) -> str:
         row = self._pick("messages")
         self._put("messages", {"id": row["id"], "attributes": {"preview": f"edited {self.random.random()}"}})
+        self.edited.add(row["relationships"]["conversation"]["data"]["id"])
         return f"message {row['id']} is edited"
 
     def _rename(self) -> str:

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mig
-from mig.engine.protocol import Outcome, Stopped
+from mig.engine.protocol import Outcome, Settler, Stopped
 from mig.platforms import Effect, Operation, Origin, Receipt
 from storm import Crash, VirtualClock
-from unit_target import ASKS, LAG, LIFE, SENDS, Effects, Revisable, Runner, operation, step
+from unit_target import ASKS, LAG, LIFE, SENDS, UNIT, Effects, Revisable, Runner, operation, step
 
 OLD = Receipt({"id": "old"})
 sends = st.lists(st.sampled_from(SENDS), max_size=10)
@@ -228,6 +228,31 @@ async def test_what_is_sent_is_what_was_filled_in() -> None:
     target, runner = world("lost")
     await runner.once(step(operation(Effect.CREATE)), lambda op: {"text": "filled"})
     assert target.effects() == ["filled"]
+
+
+async def test_what_is_changed_is_not_read_before_it_shows_our_own_last_write() -> None:
+    """Read without it, our own value looks as if somebody had removed it, and is given up."""
+    clock = VirtualClock()
+    target = Revisable(clock)
+    settler = Settler(target, clock, born=0.0, attempts=4, patience_s=30.0)
+    clock.seconds = 100.0
+
+    async def nothing() -> None: ...
+
+    first = step(operation(Effect.PUT, "one", marker=None))
+    await settler.settle(UNIT, first, lambda op: op.body, nothing)
+    again = step(operation(Effect.PUT, "two", marker=None), "revise", old=OLD)
+    await settler.settle(UNIT, again, lambda op: op.body, nothing)
+    assert target.times("send", "revise") == [100.0, 100.0 + LAG]
+    clock.seconds = 200.0
+    await settler.settle(UNIT, again, lambda op: op.body, nothing)
+    assert target.times("revise")[-1] == 200.0
+
+
+async def test_what_an_earlier_process_said_may_have_been_said_just_before() -> None:
+    target, runner = world(kind=Revisable)
+    await runner.once(step(operation(Effect.CREATE, "new"), "revise", old=OLD))
+    assert target.times("revise") == [LAG]
 
 
 # ---- revise and undo ------------------------------------------------------------------------------------------------

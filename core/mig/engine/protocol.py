@@ -15,6 +15,7 @@ from mig.platforms import Body, Call, CanRevise, CanUndo, Effect, Operation, Ori
 _REFUSALS = 60
 """429s in a row after which the run pauses."""
 _LONGEST_WAIT_S = 30.0
+_REMEMBERED = 10_000
 Fill = Callable[[Operation], Body]
 """Fills the open receipts of a body."""
 Orphaned = Callable[[], Awaitable[None]]
@@ -52,6 +53,8 @@ class Settler:
         self._attempts = attempts
         self._patience_s = patience_s
         self.stopping = False
+        self._said: dict[tuple[UnitKey, str], float] = {}
+        """When operations were said last, as long as a read may lag behind that."""
         self.troubles = 0
         """Refusals and unclear answers so far."""
 
@@ -123,6 +126,24 @@ class Settler:
             raise Stopped
 
     async def _act(self, step: Step, call: Call) -> Outcome:
+        """Say it; what is changed or taken back is read by the target first, and must be read as it is."""
+        if step.action != "send" and step.op.effect is not Effect.FREE:
+            await self._caught_up(call)
+        outcome = await self._acted(step, call)
+        if step.op.effect is not Effect.FREE:
+            self._said[call.unit, call.op.name] = self._clock.monotonic()
+        return outcome
+
+    async def _caught_up(self, call: Call) -> None:
+        """Wait until reads show our own last write: seen without it, our value looks as if somebody had removed it."""
+        lag = self._target.capabilities.read_lag_s
+        said = self._said.get((call.unit, call.op.name), self._born)  # what an earlier process said, it said before
+        await self._clock.sleep(said + lag - self._clock.monotonic())
+        if len(self._said) > _REMEMBERED:
+            late = self._clock.monotonic() - lag
+            self._said = {key: when for key, when in self._said.items() if when > late}
+
+    async def _acted(self, step: Step, call: Call) -> Outcome:
         target = self._target
         if step.action == "undo":
             if step.old is None or step.old.origin is not Origin.CREATED or not isinstance(target, CanUndo):

@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 from weakref import WeakValueDictionary
 
-from mig import Call, Origin, Receipt, Rejected, digest
+from mig import Call, Clock, Origin, Receipt, Rejected, digest
 from mig_crisp.client import CrispClient, made_id, segment
 from mig_crisp.marks import born_from
 from mig_crisp.notepad import blocks_of, with_block
 from mig_crisp.render_files import as_link, in_words
 from mig_crisp.written import digests, merged_data, merged_fields, merged_person, merged_segments
+
+_REMEMBERED = 1_000
 
 
 class People:
@@ -21,11 +23,17 @@ class People:
     Args:
         client: Talks to the workspace.
         max_notepad: Characters of a notepad.
+        clock: Measures how old our own writes are.
+        read_lag_s: How long a read may lag behind a write.
     """
 
-    def __init__(self, client: CrispClient, max_notepad: int) -> None:
+    def __init__(self, client: CrispClient, max_notepad: int, clock: Clock, read_lag_s: float) -> None:
         self._client = client
         self._max_notepad = max_notepad
+        self._clock = clock
+        self._read_lag_s = read_lag_s
+        self._written: dict[str, tuple[float, str]] = {}
+        """Notepads as we wrote them, as long as a read may lag behind that."""
         # Notes of several threads go to one notepad, which is read, changed and written back.
         self._notepads: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -114,8 +122,7 @@ class People:
     async def _merge(self, call: Call, people_id: str, ours: Mapping[str, str], origin: Origin) -> Receipt:
         """Bring a profile that stands there to what is wanted, without overwriting what others wrote."""
         wanted = _mapping(call.body["profile"])
-        found = await self._client.get(f"/people/profile/{people_id}")
-        now = _mapping(found)
+        now = await self._profile(people_id)
         adopted = origin == Origin.ADOPTED
         plain = {key: value for key, value in wanted.items() if key not in ("email", "notepad", "person")}
         changes = merged_fields(plain, now, ours)
@@ -134,6 +141,7 @@ class People:
             changes["segments"] = segments
         if changes:
             await self._client.write("PATCH", f"/people/profile/{people_id}", changes)
+            self._wrote(people_id, changes)
         return Receipt(_values(people_id, origin), origin, unchanged=not changes, written=digests(wanted))
 
     async def _note(self, call: Call) -> Receipt:
@@ -141,14 +149,34 @@ class People:
         people_id, line = _id(call), _line(call.body)
         lock = self._notepads.setdefault(people_id, asyncio.Lock())
         async with lock:
-            found = _mapping(await self._client.get(f"/people/profile/{people_id}"))
-            before = str(found.get("notepad") or "")
+            before = str((await self._profile(people_id)).get("notepad") or "")
             notepad = with_block(before, line)
             if len(notepad) > max(self._max_notepad, len(before)):
                 raise Rejected("its contact's notepad is full", "Raise max_notepad, or leave notes in their threads.")
             if notepad != before:
                 await self._client.write("PATCH", f"/people/profile/{people_id}", {"notepad": notepad})
+                self._wrote(people_id, {"notepad": notepad})
         return Receipt({"id": people_id}, unchanged=notepad == before)
+
+    async def _profile(self, people_id: str) -> dict[str, Any]:
+        """A profile as it stands, with the notepad as we wrote it last where a read may not show that yet.
+
+        Notes of several threads follow each other on one notepad: each would write over the one before.
+        """
+        found = _mapping(await self._client.get(f"/people/profile/{people_id}"))
+        when, notepad = self._written.get(people_id, (0.0, ""))
+        if people_id in self._written and self._clock.monotonic() - when < self._read_lag_s:
+            return {**found, "notepad": notepad}
+        self._written.pop(people_id, None)
+        return found
+
+    def _wrote(self, people_id: str, changes: Mapping[str, Any]) -> None:
+        if "notepad" in changes:
+            now = self._clock.monotonic()
+            self._written[people_id] = (now, str(changes["notepad"]))
+            if len(self._written) > _REMEMBERED:
+                late = now - self._read_lag_s
+                self._written = {key: (when, text) for key, (when, text) in self._written.items() if when > late}
 
 
 def _is_edited(found: Mapping[str, Any], written: Mapping[str, str]) -> bool:

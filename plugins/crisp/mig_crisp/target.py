@@ -59,17 +59,24 @@ class CrispTarget:
         settings: As given.
         client: Talks to it.
         office: Its operators and inboxes.
+        people: Moves profiles.
         uploads: Moves the bytes of files.
         check: Looks the workspace over.
     """
 
     def __init__(
-        self, settings: CrispSettings, client: CrispClient, office: Office, uploads: Uploads, check: Check
+        self,
+        settings: CrispSettings,
+        client: CrispClient,
+        office: Office,
+        people: People,
+        uploads: Uploads,
+        check: Check,
     ) -> None:
         self._settings = settings
         self._client = client
         self._office = office
-        self._people = People(client, settings.max_notepad)
+        self._people = people
         self._threads = Threads(client)
         self._uploads = uploads
         self._check = check
@@ -184,7 +191,9 @@ async def open_target(settings: CrispSettings, access: mig.Access) -> AsyncItera
         try:
             office = await open_office(client, settings)
             uploads = Uploads(client, events, outside, access.clock, settings)
-            yield CrispTarget(settings, client, office, uploads, Check(client, office, events, access.clock, settings))
+            people = People(client, settings.max_notepad, access.clock, settings.read_lag_s)
+            check = Check(client, office, events, access.clock, settings)
+            yield CrispTarget(settings, client, office, people, uploads, check)
         finally:
             await events.close()
 
