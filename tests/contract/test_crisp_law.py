@@ -205,7 +205,8 @@ async def test_the_law_can_be_broken() -> None:
             return msgspec.structs.replace(present, records=changed)
 
     async with workspace() as target:
-        broken = Forgetful(target._settings, target._client, target._office, target._uploads, target._check)
+        parts = (target._settings, target._client, target._office, target._people, target._uploads, target._check)
+        broken = Forgetful(*parts)
         unit = mig.Unit(mig.UnitKey("conversation:c"), [mig.Conversation(ref=root, status="open"), message], ORIGIN)
         with pytest.raises(Broken, match="message/m text"):
             await check_unit(broken, unit, LOOK, NORMALS)

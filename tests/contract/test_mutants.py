@@ -20,7 +20,7 @@ from unit_common import ROOT
 
 _DELIVER, _PROTOCOL, _PLAN = (f"core/mig/engine/{name}.py" for name in ("deliver", "protocol", "plan"))
 _JOURNAL, _BUDGETS = "core/mig/journal/delivery.py", "core/mig/budgets.py"
-_SWEEP, _STATES = "tests/contract/test_crash_sweep.py", "tests/contract/test_state_machine.py"
+_SWEEP = "tests/contract/test_crash_sweep.py"
 
 
 class Mutant(Struct, frozen=True):
@@ -120,7 +120,7 @@ MUTANTS = [
         _DELIVER,
         "            with self._budgets.reserve(cost_of(plan.steps, spare=True)):\n",
         "            with self._budgets.reserve({}):\n",
-        _STATES,
+        "tests/contract/test_quota.py",
         "half_told",
     ),
     Mutant(

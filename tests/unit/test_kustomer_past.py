@@ -196,7 +196,7 @@ async def test_search_is_preferred_where_its_budget_makes_it_quicker(desk: Desk)
         desk.add("customer", f"c{n:02}", at(n))
     asked = {}
     for plan in (1000, 300):
-        pages = {"list_page": 1, "search_page": 10}
+        pages: dict[str, Any] = {"list_page": 1, "search_page": 10}
         async with opened(desk, requests_per_minute=plan, searches_per_minute=60, **pages) as source:
             desk.asked.clear()
             assert len(set(ids((await drain(source, "customers"))[0]))) == 19

@@ -234,7 +234,8 @@ async def test_what_is_changed_is_not_read_before_it_shows_our_own_last_write() 
     """Read without it, our own value looks as if somebody had removed it, and is given up."""
     clock = VirtualClock()
     target = Revisable(clock)
-    settler = Settler(target, clock, born=0.0, attempts=4, patience_s=30.0)
+    anything: Any = target
+    settler = Settler(anything, clock, born=0.0, attempts=4, patience_s=30.0)
     clock.seconds = 100.0
 
     async def nothing() -> None: ...
