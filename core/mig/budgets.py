@@ -40,6 +40,10 @@ class Bucket(Struct, frozen=True):
         return f"{self.name} {self.account}" if self.account else self.name
 
 
+class NoRoom(Paused):
+    """The purse does not hold this unit today; a cheaper one may still fit."""
+
+
 class Level(Struct):
     """How a bucket stands now."""
 
@@ -127,8 +131,11 @@ class Budgets:
         for name, level in self.levels.items():
             level.share = self._shares.get(name, level.bucket.share)
 
-    async def spend(self, names: Sequence[str], count: int = 1) -> None:
-        """Wait until every bucket named has room, and take from all of them; `landed` says when it was answered.
+    async def spend(self, names: Sequence[str], count: int = 1) -> float:
+        """Wait until every bucket named has room, and take from all of them.
+
+        Returns:
+            When daily buckets counted it, for `landed` to be told when it was answered.
 
         Raises:
             Paused: A daily bucket is used up.
@@ -140,17 +147,24 @@ class Budgets:
             self._check_daily(level, count, reservation)
         for level in daily:  # all or none
             self._spend_daily(level, count, reservation)
+        counted_at = self._clock.now().timestamp()
         while (wait := self._take(known, count)) > 0:
             self._tally(1)
             try:
                 await self._clock.sleep(wait)
             finally:
                 self._tally(-1)
+        return counted_at
 
-    def landed(self, names: Sequence[str]) -> None:
-        """A request that was spent for was answered, or will not be."""
+    def landed(self, names: Sequence[str], counted_at: float) -> None:
+        """A request that was spent for was answered, or will not be.
+
+        One that was under way at midnight counts in both days: nobody can tell in which it arrived.
+        """
         now = self._clock.monotonic()
         for level in (self.levels[name] for name in names if name in self.levels):
+            if level.bucket.daily and self._turn(level).window != int(counted_at // level.bucket.per_s):
+                self._count(level, 1)
             level.flying = max(0, level.flying - 1)
             if level.bucket.rolling:
                 level.answered.append(now)
@@ -183,7 +197,7 @@ class Budgets:
         A unit dearer than a full purse starts alone with a full one.
 
         Raises:
-            Paused: The purse does not hold it today.
+            NoRoom: The purse does not hold it today.
         """
         daily = {name: n for name, n in cost.items() if name in self.levels and self.levels[name].bucket.daily}
         for name, n in daily.items():
@@ -193,7 +207,7 @@ class Budgets:
             # A purse is full when only what opening a run costs is missing.
             starts_alone = n > level.ours - level.opening and level.used * 2 <= level.ours and level.reserved == 0
             if n > self.left(name) and not starts_alone:
-                raise self._used_up(level)
+                raise self._used_up(level, NoRoom)
         reservation = Reservation(daily)
         for name, n in daily.items():
             self.levels[name].reserved += n
@@ -284,11 +298,11 @@ class Budgets:
         self._waited_at = now
         self._waiting += more
 
-    def _used_up(self, level: Level) -> Paused:
+    def _used_up(self, level: Level, kind: type[Paused] = Paused) -> Paused:
         name = level.bucket.name
         wait = self.resumes_in(name)
         aside = f", {level.reserved} set aside for what is under way" if level.reserved else ""
-        return Paused(
+        return kind(
             f"the budget {name} is used up ({level.used} of {int(level.ours)} in this window{aside})",
             f"Run the same command again in about {wait / 3600:.1f} h; it goes on where it stopped.",
             retry_after_s=wait,

@@ -22,6 +22,7 @@ from malformed_rows import FIELDS, carrier, moment, row_id, sound, to, written
 from mig.testing.sandbox import Handler, serving
 from mig_kustomer.sandbox.clock import ORGANISATION_NOW
 from mig_kustomer.sandbox.generate import generate
+from mig_kustomer.sandbox.organisation import Organisation
 from mig_kustomer.sandbox.server import Sandbox
 
 OTHERS = 9999
@@ -37,6 +38,22 @@ class Spoiler:
     definitions: dict[str, str] = field(default_factory=dict)
     """What is served instead of a definition, by its name."""
     on: bool = False
+    organisation: Organisation | None = None
+    """Where the sound rows stand."""
+
+    def heal(self, damages: Sequence[Damage]) -> None:
+        """Correct rows at the source: they are sound from now on, and changed now.
+
+        Of a file that changed only its message tells, where files are listed. Companies are shown right, and keep their
+        date: only who names them asks for them.
+        """
+        self.on = False
+        assert self.organisation is not None
+        for one in damages:
+            if one.kind == "attachments":
+                self.organisation.touch("messages", row_id("messages", 9000 + one.number))
+            elif one.kind not in ("companies", "metadata"):
+                self.organisation.touch(one.kind, row_id(one.kind, one.number))
 
     def add(self, damages: Sequence[Damage]) -> None:
         """Take up damages."""
@@ -145,6 +162,7 @@ def spoiling(dataset: Path) -> Iterator[tuple[Place, Spoiler]]:
     spoiler = Spoiler()
     told: Queue[tuple[str, asyncio.AbstractEventLoop, asyncio.Event]] = Queue()
     sandbox = Sandbox(mig.SandboxOptions(dataset=dataset))
+    spoiler.organisation = sandbox.organisation
     application = sandbox.application()
     application.middlewares.append(spoiler.middleware)
 

@@ -8,25 +8,32 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import httpx
+
 import mig
-from mig import Access, Bucket, Budgets
+from mig import Access, Budgets
 from mig.errors import NotApplied, Paused
 from mig.settings import Secret
-from mig_crisp.client import CREATIONS, REQUESTS, CrispClient
+from mig_crisp.client import CrispClient
 from mig_crisp.sandbox.server import Sandbox as Workspace
 from mig_crisp.settings import CrispSettings
 from sim_loop import LoopClock
 from sim_net import Net, Weather
 
-__all__ = ["CREATIONS", "REQUESTS", "Bucket", "Desk", "desk"]
-
 
 class Watched(Net):
     """A network that keeps the time and status of every request the workspace saw."""
 
-    def __init__(self, workspace: Workspace, seed: int) -> None:
+    def __init__(self, workspace: Workspace, seed: int, late_every: int) -> None:
         super().__init__(workspace._serve, Weather(), seed)
+        self._late_every, self._left = late_every, 0
         self.seen: list[tuple[float, int]] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self._left += 1
+        if self._late_every and self._left % self._late_every == 0:
+            await asyncio.sleep(6.0)
+        return await super().handle_async_request(request)
 
     async def _handled(self, request: Any, content: bytes) -> Any:
         at = asyncio.get_running_loop().time()
@@ -78,11 +85,21 @@ class Desk:
 
 
 @asynccontextmanager
-async def desk(limits: str, plan: str = "plus", seed: int = 1, **settings: Any) -> AsyncIterator[Desk]:
-    """A client of a workspace with these limits, who takes it for one of that plan."""
+async def desk(
+    limits: str, plan: str = "plus", seed: int = 1, late_every: int = 0, **settings: Any
+) -> AsyncIterator[Desk]:
+    """A client of a workspace with these limits, who takes it for one of that plan.
+
+    Args:
+        limits: As the sandbox spells them.
+        plan: What the client believes.
+        seed: Of how long requests take.
+        late_every: Every so-manieth request is on its way for seconds.
+        settings: Of the client.
+    """
     clock = LoopClock()
     workspace = Workspace(mig.SandboxOptions(limits=limits), clock.epoch)
-    net, budgets = Watched(workspace, seed), Budgets(clock)
+    net, budgets = Watched(workspace, seed, late_every), Budgets(clock)
     chosen = CrispSettings(
         url="https://api.crisp.example/v1",
         identifier=workspace.key.identifier,

@@ -53,9 +53,26 @@ class Office:
         body = {"data": [], "links": {"next": None}} if allowed else {"errors": []}
         return httpx.Response(200 if allowed else 429, headers=self.headers(headers), json=body)
 
-    async def read(self, seconds: float, readers: int = 6, *, searches: bool = False, **settings: Any) -> Client:
-        """Ask as much as our client lets us, for so long."""
-        share = settings.pop("share", None)
+    async def read(
+        self,
+        seconds: float,
+        readers: int = 6,
+        *,
+        searches: bool = False,
+        share: float | None = None,
+        path: str = "/v1/tags",
+        **settings: Any,
+    ) -> None:
+        """Ask as much as our client lets us, for so long.
+
+        Args:
+            seconds: How long.
+            readers: How many ask at the same time.
+            searches: Ask for searches.
+            share: Of the limit; None: as the platform has it.
+            path: What is asked for otherwise.
+            settings: Of the client.
+        """
         shares = {} if share is None else {"kustomer.search" if searches else "kustomer.all": share}
         access = Access(
             clock=self.clock, budgets=Budgets(self.clock, shares), transport=httpx.MockTransport(self._answer)
@@ -66,10 +83,11 @@ class Office:
 
             async def reader() -> None:
                 while self.clock.monotonic() < until:
-                    await (client.search({}, 1, 5) if searches else client.get("/v1/tags"))
+                    await (client.search({}, 1, 5) if searches else client.get(path))
 
-            await asyncio.gather(*(reader() for _ in range(readers)))
-        return client
+            async with asyncio.TaskGroup() as group:
+                for _ in range(readers):
+                    group.create_task(reader())
 
     async def work(self, moments: Iterator[float]) -> None:
         """People at work: a request at each of these moments, seconds from now."""

@@ -69,9 +69,8 @@ def deliver(busy: Busy, units: int, lanes: int, *, fixed: bool, seed: int = 0) -
             for _ in range(size):
                 await spend()
                 asked += 1
-                # Twenty slices: the latency follows the load while the answer is on its way.
-                for _ in range(4):
-                    await asyncio.sleep(BASE_S / 4 * dice.uniform(0.7, 1.3) * max(1.0, asked / busy.room) ** busy.power)
+                for _ in range(2):  # the latency follows the load while the answer is on its way
+                    await asyncio.sleep(BASE_S / 2 * dice.uniform(0.7, 1.3) * max(1.0, asked / busy.room) ** busy.power)
                 asked -= 1
                 told.sent += 1
 

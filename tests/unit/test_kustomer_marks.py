@@ -95,10 +95,12 @@ async def test_a_row_that_shows_the_future_at_a_place_among_others_pushes_nobody
     assert json.loads(done)["mark"] == at(190)
 
 
-async def test_a_list_that_moves_is_read_again_also_under_a_row_of_the_future(desk: Desk) -> None:
+@pytest.mark.parametrize("behind", [False, True])
+async def test_a_list_that_moves_is_read_again_whatever_lies_in_the_future(desk: Desk, behind: bool) -> None:
+    """A row of the year 9998 on top; or all of them, to a clock of ours that is a day late."""
     for n in range(8):
         desk.add("customer", f"c{n}", at(n))
-    desk.add("customer", "odd", FAR)
+    desk.add("customer", "odd", at(50) if behind else FAR)
 
     def delete(request: httpx.Request) -> None:
         if request.url.params.get("page") == "2":  # c0 goes, c4 moves up to the page already read
@@ -107,7 +109,7 @@ async def test_a_list_that_moves_is_read_again_also_under_a_row_of_the_future(de
             desk.add("customer", "c9", at(99))
 
     desk.before = delete
-    async with opened(desk) as source:
+    async with opened(desk, FakeClock(-DAY if behind else DAY)) as source:
         pages, _ = await drain(source, "customers")
     assert sorted(ids(pages)) == [*(f"c{n}" for n in (0, 1, 2, 3, 4, 5, 6, 7, 9)), "odd"]
 

@@ -134,6 +134,18 @@ async def test_what_stands_in_it_says_so_and_is_there_when_it_is(desk: Desk, sta
         assert (staged.states(), staged.states(mig.CONVERSATION)) == ({"n1": "staged"}, {"v1": "staged"})
 
 
+async def test_what_has_no_name_even_when_it_is_asked_for_by_one_is_told_of_by_that(desk: Desk, staged: Staged) -> None:
+    named(desk, "n1")
+    desk.spoilt["v1"] = dict(NO_NAME)
+    async with opened(desk) as source:
+        await staged.read(source)
+        assert staged.states(mig.CONVERSATION).pop("v1") == "failed"
+        assert staged.reason(Ref(mig.NOTE, "n1")).startswith("its conversation v1 is quarantined: see `mig failures`")
+        desk.spoilt.clear()
+        await staged.read(source)
+        assert (staged.states(), staged.states(mig.CONVERSATION)) == ({"n1": "staged"}, {"v1": "staged"})
+
+
 @pytest.mark.parametrize(
     ("row", "name"),
     [
@@ -153,7 +165,7 @@ def test_a_link_that_names_nothing_gives_no_name(row: object, name: str) -> None
 # ---- by its bytes ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("way", ["mended", "deleted", "changed"])
+@pytest.mark.parametrize("way", ["mended", "shown right", "deleted", "changed"])
 async def test_a_row_without_a_name_leaves_quarantine_once_the_list_does_not_show_it(
     desk: Desk, staged: Staged, way: str
 ) -> None:
@@ -166,13 +178,14 @@ async def test_a_row_without_a_name_leaves_quarantine_once_the_list_does_not_sho
         assert before.startswith(NAMELESS)
         if way == "deleted":
             desk.rows["note"].pop(0)
-        else:
+        if way in ("mended", "changed"):
             desk.rows["note"][0]["attributes"]["updatedAt"] = at(9000)
-            desk.spoilt.update({"n1": {}} if way == "mended" else {})
+        if way in ("mended", "shown right"):
+            desk.spoilt.clear()
         await staged.read(source)
         assert before not in staged.states()
         assert staged.failed() == (1 if way == "changed" else 0)
-        assert ("n1" in staged.states()) == (way == "mended")
+        assert ("n1" in staged.states()) == (way in ("mended", "shown right"))
 
 
 async def test_once_nothing_is_looked_for_a_run_is_as_short_as_ever(desk: Desk) -> None:
@@ -185,9 +198,10 @@ async def test_once_nothing_is_looked_for_a_run_is_as_short_as_ever(desk: Desk) 
         assert name.startswith(f"conversations/{NAMELESS}")
         pages, done = await drain(source, "conversations", done)
         assert ids(pages) == ["c9", name.partition("/")[2]]  # still there: it is not forgotten
-        desk.spoilt.clear()
+        desk.spoilt.clear()  # mended, and not changed: no delta shows it
         pages, done = await drain(source, "conversations", done)
-        assert [(row.id, row.gone) for page in pages for row in page.rows] == [("c9", False), (name[14:], True)]
+        rows = [(row.id, row.gone) for page in pages for row in page.rows]
+        assert rows == [("c9", False), *((f"c{n}", False) for n in range(10)), (name[14:], True)]
         assert "nameless" not in json.loads(done)
         desk.asked.clear()
         await drain(source, "conversations", done)
@@ -197,20 +211,20 @@ async def test_once_nothing_is_looked_for_a_run_is_as_short_as_ever(desk: Desk) 
 async def test_from_every_checkpoint_it_is_still_known(desk: Desk) -> None:
     for n in range(20):
         desk.add("conversation", f"c{n:02}", at(n * 1000))
-    desk.spoilt |= {"c03": dict(NO_NAME), "c17": dict(NO_NAME)}
+    desk.spoilt |= {name: dict(NO_NAME) for name in ("c01", "c03", "c17")}
     async with opened(desk, list_page=4, list_cap=40) as source:
         pages, done = await drain(source, "conversations")
-        names = json.loads(done)["nameless"]
-        assert len(names) == 2
+        names = set(json.loads(done)["nameless"])
         desk.spoilt.pop("c03")
+        _, over = await drain(source, "conversations", done)
+        still = set(json.loads(over)["nameless"])
+        assert (len(names), len(still), still < names) == (3, 2, True)
         for page in pages[:-1]:
             rest, again = await drain(source, "conversations", page.checkpoint)
             later, over = await drain(source, "conversations", again)
-            gone = {f"{r.resource}/{r.id}" for p in (*rest, *later) for r in p.rows if r.gone}
-            assert gone <= set(names)
-            assert len(json.loads(over)["nameless"]) == 1
-            first = State.read(page.checkpoint).nameless
-            assert len(gone) == len(set(first) - set(json.loads(over)["nameless"]))
+            gone = {f"{row.resource}/{row.id}" for one in (*rest, *later) for row in one.rows if row.gone}
+            assert gone == set(State.read(page.checkpoint).nameless) - still
+            assert set(json.loads(over)["nameless"]) == still
 
 
 async def test_a_list_that_is_not_shown_whole_lets_none_go(desk: Desk, staged: Staged) -> None:
@@ -271,6 +285,19 @@ async def test_in_what_is_read_whole_each_time_nothing_more_is_asked(desk: Desk,
         await staged.read(source)
         assert staged.states(mig.TAG) == {"t1": "staged", "t2": "staged"}
         assert [r.url.path for r in desk.asked].count("/v1/tags") == 1
+
+
+async def test_nor_in_what_is_read_one_by_one(desk: Desk, staged: Staged) -> None:
+    properties = {"attributes": {"properties": {"planStr": {"displayName": "Plan"}}}}
+    desk.metadata = {"customer": {"id": "", **properties}}
+    async with opened(desk) as source:
+        await staged.read(source)
+        assert staged.failed(mig.ATTRIBUTE) == 1
+        desk.metadata = {"customer": {"id": "customer", **properties}}
+        desk.asked.clear()
+        await staged.read(source)
+        assert staged.states(mig.ATTRIBUTE) == {"contact.planStr": "staged"}
+        assert [r.url.path for r in desk.asked].count("/v1/metadata/customer") == 1
 
 
 async def test_files_of_messages_are_looked_for_with_them(desk: Desk, staged: Staged) -> None:

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 import mig
 from mig.journal import delivery
 from mig.model import Ref
-from unit_desk import BEGIN, Desk, Placer, attachment, contact, conversation, message, note, raw
+from unit_desk import BEGIN, Desk, attachment, contact, conversation, message, note, raw
+from unit_model import desks, expected
 
 if TYPE_CHECKING:
     from pg_server import Server
@@ -33,58 +34,7 @@ async def desk(new_journal: Callable[[], str]) -> AsyncIterator[Desk]:
     made.close()
 
 
-# ---- a model: what units are, written down plainly ------------------------------------------------------------------
-
-
-def expected(records: Sequence[mig.Record]) -> dict[str, list[str]]:
-    """Units by the words of the interface: children under their parents, roots that share a name one, by order."""
-    places = {one.ref: Placer().place(one) for one in records}
-
-    def path(ref: Ref) -> list[Ref] | None:
-        parent = places[ref].parent
-        if parent is None:
-            return [ref]
-        above = path(parent) if parent in places else None
-        return None if above is None else [*above, ref]
-
-    def order(ref: Ref) -> tuple[int, int, str]:
-        return places[ref].order
-
-    names: dict[str, str] = {}
-    homes: dict[Ref, str] = {}
-    for ref in sorted((ref for ref in places if places[ref].parent is None), key=lambda ref: (ref.kind, order(ref))):
-        same = sorted(places[ref].same_as)
-        homes[ref] = next((names[name] for name in same if name in names), f"{ref.kind}:{ref.id}")
-        for name in same:
-            names.setdefault(name, homes[ref])
-    units: dict[str, list[tuple[Any, str]]] = {}
-    for ref in places:
-        way = path(ref)
-        if way is not None:
-            # Roots first, then what stands below them, by the orders along the way.
-            rank: Any = (0, [order(ref)]) if len(way) == 1 else (1, [order(step) for step in way[1:]])
-            units.setdefault(homes[way[0]], []).append((rank, str(ref)))
-    return {key: [ref for _, ref in sorted(rows)] for key, rows in sorted(units.items())}
-
-
-@st.composite
-def desks(draw: st.DrawFn) -> list[mig.Record]:
-    """A small desk: equal times, shared addresses, notes and files, a parent here and there missing."""
-    few = st.integers(0, 4)
-    addresses = st.sampled_from(["", "a@x", "b@x"])
-    records: list[mig.Record] = [contact(f"c{n}", draw(addresses), draw(few)) for n in range(draw(few))]
-    threads = [Ref(mig.CONVERSATION, f"t{n}") for n in range(3)]
-    records += [conversation(ref.id, draw(few)) for ref in threads if draw(st.booleans())]
-    hosts: list[Ref] = []
-    for n in range(draw(few)):
-        records.append(message(f"m{n}", draw(st.sampled_from(threads)).id, draw(few)))
-        hosts.append(records[-1].ref)
-    for n in range(draw(few)):
-        records.append(note(f"n{n}", draw(st.sampled_from([*threads, Ref(mig.CONTACT, "c0")])), draw(few)))
-        hosts.append(records[-1].ref)
-    if hosts:
-        records += [attachment(f"f{n}", draw(st.sampled_from(hosts)), draw(few)) for n in range(draw(few))]
-    return records
+# ---- against a model ------------------------------------------------------------------------------------------------
 
 
 async def arrived(url: str, records: Sequence[mig.Record], size: int) -> dict[str, list[str]]:
@@ -426,90 +376,6 @@ async def test_what_can_be_parsed_after_all_is_taken_up(desk: Desk) -> None:
     await desk.read([raw(message("m1", "t1"), name="m1")])
     assert desk.row(M1).state == "staged"
     assert desk.units() == {"conversation:t1": ["conversation/t1", "message/m1"]}
-
-
-QUARANTINED = "its conversation t1 is quarantined: see `mig failures`. Correct it at the source, then run again."
-
-
-def broken(ref: Ref) -> mig.Raw:
-    """The raw of a record, unreadable."""
-    return mig.Raw("threads" if ref.kind == mig.CONVERSATION else "things", ref.id, b"{")
-
-
-def mended(record: mig.Record) -> mig.Raw:
-    """The raw of the same record, readable."""
-    return msgspec.structs.replace(raw(record, name=record.ref.id), resource=broken(record.ref).resource)
-
-
-async def test_what_stands_under_a_quarantined_parent_says_so_and_is_taken_up_once_it_is_mended(desk: Desk) -> None:
-    file = attachment("f1", M1)
-    source = await desk.read([broken(T1), message("m1", "t1"), file])
-    assert source.fetched == []
-    for _ in range(2):  # in every run
-        for ref in (M1, file.ref):
-            row = desk.row(ref)
-            assert (row.unit, row.fate, row.state, row.reason) == (None, "load", "failed", QUARANTINED)
-        await desk.read([])
-    await desk.read([mended(conversation("t1"))])
-    assert desk.units() == {"conversation:t1": ["conversation/t1", "message/m1", "attachment/f1"]}
-    assert desk.dirty() == {"conversation:t1"}
-    for ref in (T1, M1, file.ref):
-        row = desk.row(ref)
-        assert (row.fate, row.state, row.reason) == (None, "staged", "")
-
-
-async def test_a_child_is_told_of_its_parent_as_it_is_now(desk: Desk) -> None:
-    await desk.read([message("m1", "t1")])
-    assert desk.row(M1).reason == "its conversation t1 does not exist"
-    await desk.read([broken(T1)])
-    assert (desk.row(M1).state, desk.row(M1).reason) == ("failed", QUARANTINED)
-    await desk.read([msgspec.structs.replace(broken(T1), body=b"", gone=True)])
-    row = desk.row(M1)
-    assert (row.fate, row.state, row.reason) == ("archive", "done", "its conversation t1 was deleted")
-
-
-async def test_a_quarantined_parent_of_a_kind_that_cannot_be_read_is_quarantined_all_the_same(desk: Desk) -> None:
-    await desk.read([broken(T1), message("m1", "t1"), message("m2", "t2")], closed=True)
-    assert desk.row(M1).reason == QUARANTINED
-    assert desk.row(Ref(mig.MESSAGE, "m2")).reason == "its conversation t2 cannot be read"
-
-
-async def test_what_was_delivered_and_cannot_be_parsed_any_more_keeps_its_place_until_it_is_mended(desk: Desk) -> None:
-    thread = [mended(one) for one in (conversation("t1"), message("m1", "t1", 1), message("m2", "t1", 2))]
-    file = attachment("f1", M1)
-    whole = {"conversation:t1": ["conversation/t1", "message/m1", "attachment/f1", "message/m2"]}
-    await desk.read([*thread, file])
-    await desk.deliver()
-    await desk.read([broken(T1), broken(M1)])
-    assert {desk.row(ref).state for ref in (T1, M1)} == {"failed"}
-    assert desk.dirty() == set()  # nothing that stands on the target is touched for it
-    assert (desk.row(file.ref).state, desk.row(file.ref).unit) == ("done", "conversation:t1")
-    await desk.read(thread)
-    assert desk.units() == whole
-    assert desk.dirty() == {"conversation:t1"}
-    assert {desk.row(ref).state for ref in (T1, M1)} == {"staged"}
-
-
-@settings(max_examples=40)
-@given(desks(), st.sets(st.integers(0, 8)), st.randoms(use_true_random=False))
-async def test_whatever_was_broken_for_a_while_ends_as_if_it_never_was(
-    records: list[mig.Record], which: set[int], chance: Any
-) -> None:
-    there = {one.ref for one in records}
-    bad = [one.ref for n, one in enumerate(records) if n in which and one.ref.kind in (mig.MESSAGE, mig.CONVERSATION)]
-    desk, turn = Desk("sqlite://"), list(records)
-    chance.shuffle(turn)
-    await desk.read([broken(one.ref) if one.ref in bad else mended(one) for one in turn])
-    for one in records:
-        parent, row = Placer().place(one).parent, desk.row(one.ref)
-        if one.ref in bad or parent in bad:
-            assert row.state == "failed"
-        elif parent is not None and parent not in there:
-            assert row.reason == f"its {parent.kind} {parent.id} does not exist"
-    await desk.read([mended(one) for one in records if one.ref in bad])
-    assert desk.units() == expected(records)
-    assert {desk.row(one.ref).state for one in records} <= {"staged", "done"}
-    desk.close()
 
 
 # ---- who looked ------------------------------------------------------------------------------------------------------

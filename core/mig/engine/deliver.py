@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 
 import msgspec
 import structlog
@@ -198,8 +198,10 @@ class Deliverer:
         self, key: UnitKey, looked: str | None, phase: int, above: tuple[UnitKey, ...]
     ) -> tuple[Delivery, dict[str, Outcome]]:
         plan = await self._journal.read(lambda c: self._plan(c, key, looked, phase))
-        if plan.decided.absent and await self._fetch(sorted(plan.decided.absent)):
+        if (absent := plan.decided.absent) and await self._fetch(sorted(absent)):
             plan = await self._journal.read(lambda c: self._plan(c, key, looked, phase))
+            # Whoever hands out units may be past the places of these: they would wait for the next run.
+            await self._ensure_homes(absent - plan.decided.absent, phase, (*above, key))
         results: dict[str, Outcome] = {}
         if plan.steps:
             self.units[key.partition(":")[0]] += 1
@@ -245,6 +247,9 @@ class Deliverer:
         """Deliver first what this unit points to."""
         refs = {ref for step in plan.steps for ref in step.op.after}
         refs |= {hole.of for step in plan.steps for hole in receipts_in(step.op.body) if hole.of is not None}
+        await self._ensure_homes(refs, phase, above)
+
+    async def _ensure_homes(self, refs: Set[Ref], phase: int, above: tuple[UnitKey, ...]) -> None:
         for ref in sorted(refs):
             home = await self._home(ref)
             if home is not None:

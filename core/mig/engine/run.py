@@ -17,7 +17,7 @@ import structlog
 from msgspec import Struct, field
 from sqlalchemy import Connection
 
-from mig.budgets import Budgets
+from mig.budgets import Budgets, NoRoom
 from mig.clock import Clock
 from mig.engine.canary import MARK, CanarySource, narrowed
 from mig.engine.decide import Decider
@@ -39,6 +39,10 @@ from mig.settings import EngineSettings
 
 log = structlog.get_logger("mig.run")
 _PAGE = 500
+_SPARE_S = 1.0
+"""By any reading of the clock a window has begun then."""
+_MISFITS = 20
+"""Units too dear for what is left of a day, after which no other is tried."""
 
 
 class Report(Struct, kw_only=True):
@@ -190,6 +194,9 @@ class _Engine:
         self._number = number
         self._target = target
         self._ended: MigError | None = None
+        self._ended_at = 0.0
+        self._misfits = 0
+        """Units that did not fit into what is left of a purse."""
         self._notices: list[str] = []
         self._plan: Plan | None = None
         self._budgets = budgets
@@ -261,13 +268,16 @@ class _Engine:
             polite, rest = group.split((Paused, Refused))
             if polite is None or rest is not None:
                 raise
-            self._ended = _first(polite)
+            self._end(_first(polite))
         except (Paused, Refused) as error:
-            self._ended = error
+            self._end(error)
         finally:
             watcher.cancel()
             teller.cancel()
         if isinstance(self._ended, Paused):
+            if self._ended.retry_after_s is not None:  # what was under way has taken its time since
+                since = self._run.clock.monotonic() - self._ended_at
+                self._ended.retry_after_s = max(self._ended.retry_after_s - since, 0.0) + _SPARE_S
             return "paused", self._ended
         if self._ended is not None:
             return "refused", self._ended
@@ -278,6 +288,9 @@ class _Engine:
             await self._selector.select(self._run.scope)
         else:
             await self._selector.take(self._run.only)
+
+    def _end(self, error: MigError | None) -> None:
+        self._ended, self._ended_at = error, self._run.clock.monotonic()
 
     async def _finish_begun(self) -> None:
         """Tell what a killed run left half told to its end before anything is read: its tails are late already."""
@@ -331,7 +344,8 @@ class _Engine:
             await self._target.prepare()
         async with asyncio.TaskGroup() as group:
             await self._feed(group, phase)
-        return not self._deliverer.stopping and phase < self._deliverer.waiting_phases
+        over = self._deliverer.stopping or self._ended is not None
+        return not over and phase < self._deliverer.waiting_phases
 
     async def _feed(self, group: asyncio.TaskGroup, phase: int) -> None:
         after: tuple[int, int, str] | None = None
@@ -358,9 +372,18 @@ class _Engine:
                 raise self._deliverer.trouble
         except Stopped:
             return
+        except NoRoom as error:
+            # Cheaper units may still fit: one dear thread must not cost the rest of the day.
+            if self._ended is None or isinstance(self._ended, NoRoom):
+                self._end(error)
+            self._misfits += 1
+            if self._misfits >= _MISFITS:
+                self._deliverer.drain()
+            return
         except (Paused, Refused) as error:
             # The other lanes finish the units they are in: nothing is left in doubt or half told without need.
-            self._ended = self._ended or error
+            if self._ended is None or isinstance(self._ended, NoRoom):
+                self._end(error)
             self._deliverer.drain()
             return
         finally:

@@ -94,11 +94,11 @@ class Http:
             Refused: The path points to another origin.
         """
         url = self.url(path)
-        await self._access.budgets.spend(spend)
+        counted_at = await self._access.budgets.spend(spend)
         try:
             return await self._send(method, url, path, query, body)
         finally:
-            self._access.budgets.landed(spend)
+            self._access.budgets.landed(spend, counted_at)
 
     async def _send(
         self, method: str, url: str, path: str, query: Mapping[str, str | int] | None, body: object

@@ -102,7 +102,7 @@ class CrispClient:
 
     async def _paced_birth(self, method: str, path: str, body: object, what: str) -> Any:
         """A birth at the plan's pace; while a refusal is in doubt only one is under way, and the others wait for it."""
-        await self._access.budgets.spend((CREATIONS,))
+        counted_at = await self._access.budgets.spend((CREATIONS,))
         try:
             if self._doubted_at is None:
                 return await self._birth(method, path, body, what)
@@ -111,7 +111,7 @@ class CrispClient:
                     raise self._used_up(what)
                 return await self._birth(method, path, body, what)
         finally:
-            self._access.budgets.landed((CREATIONS,))
+            self._access.budgets.landed((CREATIONS,), counted_at)
 
     async def _birth(self, method: str, path: str, body: object, what: str) -> Any:
         """One request for a conversation.

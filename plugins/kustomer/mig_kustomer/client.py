@@ -202,7 +202,7 @@ class Client:
 
     def _learn(self, answer: Answer, bucket: str) -> None:
         """Take a limit the platform names when it is lower than the plan's; an answer may name none."""
-        self._courtesy[bucket].seen(answer.headers)
+        self._courtesy[bucket].seen(answer.headers, refused=answer.status == 429)
         try:
             named = int(answer.headers.get("x-ratelimit-limit", ""))
         except ValueError:

@@ -20,8 +20,10 @@ _LATE_S = 5.0
 """After its end a window that was not followed by another is taken for one that never ends."""
 _FORGET = 0.7
 """What is left of a busy minute in what we expect of the next: a desk that was busy once will be again."""
-_DEAD = 5
+_DEAD = 3
 """Answers in a window that count nothing down: the header does not live."""
+_SPREADS = 3
+"""So many times the spread of random arrivals stays free for others beside what is expected of them."""
 _MOST = 100_000
 """Above: what a platform without limits says."""
 
@@ -53,16 +55,16 @@ class Courtesy:
         """When it began."""
         self._first = self._answers = 0
         """What remained at its first answer; how many there were."""
-        self._fell = False
-        """Something was counted down in it."""
+        self._fell = self._dead = False
+        """Something was counted down in it; nothing was in those before."""
         self._others = 0
         """What others spent in it."""
         self._usual = 0.0
         """Others' requests in a minute, as the last ones were."""
         self._slowed = False
 
-    def seen(self, headers: Mapping[str, str]) -> None:
-        """An answer was counted; its headers say what remains."""
+    def seen(self, headers: Mapping[str, str], *, refused: bool = False) -> None:
+        """An answer was counted, or refused for being too many; its headers say what remains."""
         try:
             limit, remaining, reset = (int(float(headers[f"x-ratelimit-{n}"])) for n in ("limit", "remaining", "reset"))
         except (KeyError, ValueError, OverflowError):
@@ -82,8 +84,8 @@ class Courtesy:
         self._answers += 1
         if self._answers == 1:
             self._first = remaining
-        self._fell = self._fell or remaining < self._first
-        if self._answers >= _DEAD and not self._fell:
+        self._fell = self._fell or refused or remaining < self._first
+        if not self._fell and (self._dead or self._answers >= _DEAD):
             self._slow(0.0, 0.0)
             return
         ours = self._budgets.levels[self._name].used - self._ours_before
@@ -94,6 +96,7 @@ class Courtesy:
         """A window has begun, or we with one."""
         level = self._budgets.levels[self._name]
         self._usual = max(float(self._others), self._usual * _FORGET)
+        self._dead = not self._fell and (self._dead or self._answers >= _DEAD)
         self._since, self._ends = now, now + left_s
         self._ours_before = level.used - level.flying - 1  # what is under way arrives in this window
         self._gone_before = gone
@@ -106,8 +109,7 @@ class Courtesy:
         left_s = max(self._ends - now, 1.0)
         rate = max(self._others / (now - self._since + _EARLY_S), self._usual / _WINDOW_S)
         wanted = rate * left_s
-        # They come unevenly: twice the spread of random arrivals stays free for them, and a little more.
-        aside = wanted + 2 * math.sqrt(wanted) + 0.01 * limit if wanted else 0.0
+        aside = wanted + _SPREADS * math.sqrt(wanted) + 0.01 * limit if wanted else 0.0
         gap = left_s / max(remaining - aside, 0.1)
         gap = min(gap, _WINDOW_S / max(1.0, limit * _TRICKLE))
         self._slow(gap if gap > level.gap_s else 0.0, left_s)

@@ -104,15 +104,20 @@ class Extraction:
     async def _missed(self, nameless: Nameless) -> AsyncIterator[Page]:
         """Look for rows that were not shown this time, and tell which are gone: where the list shows all there is."""
         lists = self._lists
-        if not lists.whole:
-            lists = self._list(self._bare)
-            try:
+        try:
+            if not lists.whole:
+                lists = self._list(self._bare)
                 async for page in lists.pages(State(), await self._newest(), self._newest):
                     if rows := nameless.of(page.rows):
                         yield nameless.noted(Page(rows, None))
-            except Unreadable as error:  # everything else was read
-                log.warning("nameless.unknown", resource=self._name, why=error.message)
-                return
+                if nameless.missed and lists.whole:
+                    # One that was mended without being changed comes by no date: it is among all of them.
+                    lists = self._list(self._listed)
+                    async for page in lists.pages(State(), await self._newest(), self._newest):
+                        yield nameless.noted(Page(page.rows, None))
+        except Unreadable as error:  # everything else was read
+            log.warning("nameless.unknown", resource=self._name, why=error.message)
+            return
         if nameless.missed and lists.whole:
             yield nameless.gone()
 

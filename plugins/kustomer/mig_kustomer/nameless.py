@@ -54,7 +54,6 @@ class Nameless:
         """After a list that was shown whole: the earlier ones that it did not show are gone, or have names by now."""
         lost = sorted(self._before - self._shown)
         log.info("nameless.gone", rows=len(lost))
-        self._before = set()
         parted = [name.partition("/") for name in lost]
         return self._with([Raw(resource, id_, b"", gone=True) for resource, _, id_ in parted], self._shown)
 

@@ -170,7 +170,9 @@ class KustomerSource:
         async def one(id_: str) -> None:
             leaf = await self._client.find(f"{path}/{quote(id_, safe='')}")
             if leaf is not None and leaf.rows:
-                raws[id_] = Row.of(leaf.rows[0]).raw(name)
+                row = Row.of(leaf.rows[0])
+                # What cannot be read is quarantined by the name it was asked for.
+                raws[id_] = (row if row.value else msgspec.structs.replace(row, id=id_)).raw(name)
 
         # What a read of many left out is asked for alone: only its own 404 says that it is gone.
         await together(one, [id_ for id_ in ids if id_ not in raws], self._settings.readers)
