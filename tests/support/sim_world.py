@@ -344,6 +344,7 @@ def comparable(workspace: Workspace) -> dict[str, Any]:
     state = named_state(workspace.state(), [])
     for thread in state["threads"].values():
         thread["messages"] = [_lasting(row) for row in thread["messages"] if _is_ours(row) and not _is_opening(row)]
+        thread["meta"]["segments"] = sorted(thread["meta"].get("segments") or [])  # a set, in whatever order
         thread["meta"]["data"] = {k: v for k, v in thread["meta"]["data"].items() if k != "source_updated_at"}
     del state["orphans"]
     return state

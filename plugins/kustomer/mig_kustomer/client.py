@@ -190,7 +190,7 @@ class Client:
             failures += 1
             if failures >= self._settings.attempts:
                 _give_up(method, path, why, failures)
-            log.info("request.retried", path=shape(path), why=why, attempt=failures)
+            log.info("request.retried", path=path.partition("?")[0], why=why, attempt=failures)
             pause = min(self._settings.pause_s * 2 ** (failures - 1), _MINUTE)
             await self._access.clock.sleep(pause * random.uniform(0.75, 1.25))
 
