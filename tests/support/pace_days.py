@@ -88,7 +88,7 @@ def half_told(workspace: Workspace, wanted: dict[str, Writes]) -> list[str]:
 def _told(workspace: Workspace) -> tuple[dict[str, Writes], list[str]]:
     sessions: dict[str, Writes] = {}
     named: dict[str, str] = {}
-    for write, (session, about) in _of_threads(workspace):
+    for write, (session, about) in of_threads(workspace):
         sessions.setdefault(session, Counter())[write.method, about] += 1
         body = write.body if isinstance(write.body, dict) else {}
         if about == "meta" and "source_id" in (body.get("data") or {}):
@@ -97,7 +97,8 @@ def _told(workspace: Workspace) -> tuple[dict[str, Writes], list[str]]:
     return {named[session]: writes for session, writes in sessions.items() if session in named}, nameless
 
 
-def _of_threads(workspace: Workspace) -> Iterator[tuple[Any, tuple[str, str]]]:
+def of_threads(workspace: Workspace) -> Iterator[tuple[Any, tuple[str, str]]]:
+    """Every write that belongs to a thread, with its session and what it is about."""
     for write in workspace.writes:
         match str(write.path).split("?")[0].strip("/").split("/")[3:]:  # behind v1/website/{id}
             case ["conversation"]:

@@ -38,12 +38,18 @@ class Office:
     refused: list[float] = field(default_factory=list)
     """When requests of ours were refused."""
     desk_asked: int = 0
-    desk_refused: int = 0
+    desk_refusals: list[float] = field(default_factory=list)
+    """When people at work were refused."""
 
     def __post_init__(self) -> None:
         self.clock = LoopClock()
         self.limits = Limits(self.spec, self.clock.epoch)
         self._dice = random.Random(self.seed)
+
+    @property
+    def desk_refused(self) -> int:
+        """How often people at work were refused."""
+        return len(self.desk_refusals)
 
     async def _answer(self, request: httpx.Request) -> httpx.Response:
         await asyncio.sleep(self._dice.uniform(0.05, 0.4))
@@ -96,7 +102,8 @@ class Office:
             await asyncio.sleep(max(0.0, began + moment - self.clock.monotonic()))
             self.desk_asked += 1
             allowed, _ = self.limits.spend(search=False)
-            self.desk_refused += not allowed
+            if not allowed:
+                self.desk_refusals.append(self.clock.monotonic())
 
     def share_of(self, amount: float, since: float = 0.0) -> float:
         """What we were given, of an amount a minute, from the first to the last."""
@@ -117,9 +124,11 @@ def bursts(per_minute: float, size: int, seconds: float, seed: int = 0) -> Itera
         yield from [moment] * size
 
 
-def spikes(size: int, every_s: float, seconds: float, over_s: float = 5.0) -> Iterator[float]:
+def spikes(
+    size: int, every_s: float, seconds: float, over_s: float = 5.0, first_s: float | None = None
+) -> Iterator[float]:
     """Nothing, and from time to time very many within a few seconds."""
-    at = every_s
+    at = every_s if first_s is None else first_s
     while at + over_s < seconds:
         yield from (at + over_s * n / size for n in range(size))
         at += every_s

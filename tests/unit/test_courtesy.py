@@ -13,10 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mig
+from mig import Bucket, Budgets
 from mig.http import shape
 from mig_kustomer.client import Unserved
+from mig_kustomer.courtesy import Courtesy
 from pace_reads import Office, bursts, spikes, steady
 from sim_loop import in_virtual_time
+from storm import VirtualClock
 
 
 @pytest.fixture(autouse=True)
@@ -81,6 +84,50 @@ def test_a_desk_that_comes_in_bursts_or_all_at_once_is_not_refused_while_it_fits
         assert found.desk_asked > 600
         assert found.desk_refused == 0
         assert found.refused == []
+
+
+def test_a_rush_at_the_end_of_a_minute_is_expected_in_the_minutes_after_it() -> None:
+    found = read("plan=professional", 480, lambda: spikes(220, 60.2, 480, 20.0, 45.0), requests_per_minute=300)
+    assert found.desk_asked == 7 * 220
+    assert all(at < 75.0 for at in found.desk_refusals)  # of the first, which nobody could foresee
+
+
+def told(remaining: int, reset: int) -> dict[str, str]:
+    """Headers of a limit of 100."""
+    return {
+        "x-ratelimit-limit": "100",
+        "x-ratelimit-remaining": str(remaining),
+        "x-ratelimit-reset": str(reset),
+    }
+
+
+async def test_what_was_busy_in_one_window_is_expected_from_the_first_answer_of_the_next() -> None:
+    clock = VirtualClock()
+    budgets = Budgets(clock)
+    budgets.declare([Bucket("a", 100, 60.0, share=0.5)])
+    courtesy, level = Courtesy("a", budgets, clock), budgets.levels["a"]
+    courtesy.seen(told(99, 1_000_000))
+    for remaining in range(95, 35, -5):
+        await clock.sleep(5)
+        courtesy.seen(told(remaining, 1_000_000))
+    await clock.sleep(1)
+    courtesy.seen(told(99, 1_000_060))
+    assert level.slow_until == pytest.approx(clock.seconds + 60)
+    assert level.slow_gap_s > 2.0
+
+
+async def test_what_is_under_way_when_a_window_begins_is_not_taken_for_others() -> None:
+    clock = VirtualClock()
+    budgets = Budgets(clock)
+    budgets.declare([Bucket("a", 100, 60.0, share=0.9)])
+    courtesy, level = Courtesy("a", budgets, clock), budgets.levels["a"]
+    level.used, level.flying = 20, 6
+    courtesy.seen(told(40, 1_000_000))
+    for remaining in (99, 94, 93):  # all of them ours
+        courtesy.seen(told(remaining, 1_000_060))
+        assert level.slow_gap_s == 0.0
+    courtesy.seen(told(70, 1_000_060))
+    assert level.slow_gap_s > 0.0
 
 
 @settings(max_examples=10)

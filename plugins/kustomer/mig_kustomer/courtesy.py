@@ -32,10 +32,11 @@ class Courtesy:
     """Watches one limit that is shared with people at work, and slows us down before they would be refused.
 
     The platform counts in windows of a minute that begin with a request. What is gone from a window and was not spent
-    by us, was spent by others. When what they will want until its end, at the rate of now or of the last minutes, and
-    our share do not fit into what remains, we take what is left over; never more than our share, never less than a
-    trickle. Windows are told apart by how far `reset` jumps and measured by our own clock, which need not agree with
-    the platform's. Headers that are missing, impossible or never change say nothing: then the share alone holds.
+    by us, was spent by others. When what they will want until its end (at the rate of now, or until they had as much
+    as in the last minutes) and our share do not fit into what remains, we take what is left over; never more than our
+    share, never less than a trickle. Windows are told apart by how far `reset` jumps and measured by our own clock,
+    which need not agree with the platform's. Headers that are missing, impossible or never change say nothing: then
+    the share alone holds.
 
     Args:
         name: The bucket.
@@ -107,8 +108,9 @@ class Courtesy:
         """Slow down by as much as others are expected to need of what remains."""
         level = self._budgets.levels[self._name]
         left_s = max(self._ends - now, 1.0)
-        rate = max(self._others / (now - self._since + _EARLY_S), self._usual / _WINDOW_S)
-        wanted = rate * left_s
+        as_now = self._others / (now - self._since + _EARLY_S) * left_s
+        # What usually comes in a minute and has not come yet may come all at once.
+        wanted = max(as_now, self._usual - self._others)
         aside = wanted + _SPREADS * math.sqrt(wanted) + 0.01 * limit if wanted else 0.0
         gap = left_s / max(remaining - aside, 0.1)
         gap = min(gap, _WINDOW_S / max(1.0, limit * _TRICKLE))
