@@ -365,14 +365,25 @@ class Capabilities(Struct, frozen=True):
     """How long after it was sent a request may still take effect: "absent" counts only after life + lag."""
 
 
-class Present(Struct, frozen=True):
-    """A unit as it stands on the target; its sources are the marks found there, no journal needed."""
+class Present(Struct, frozen=True, kw_only=True):
+    """A unit as it stands on the target, known by the marks found there: no journal is needed."""
 
+    kind: Kind
+    """Of its root."""
     target_id: str
-    sources: Sequence[Ref]
-    ours: bool
-    doubled: bool
-    records: Sequence[Record]
+    sources: Sequence[Ref] = ()
+    """The roots it bears the marks of; none: it bears none, and somebody else made it."""
+    records: Sequence[Record] = ()
+    """As they stand there, the root first, then in order; one that stands twice comes twice. What a record says of
+    others it says as `CanProve.expect` would."""
+    flaws: Sequence[Oddity] = ()
+    """What is wrong with a record and shows in none of its fields: a part that is not there, a mark that is not its."""
+    links: Mapping[str, str] = field(default_factory=dict)
+    """Field of the root -> the target's own id of the unit it is tied to there (a thread's contact)."""
+    foreign: int = 0
+    """What people said in it on the target, without a mark of ours."""
+    whole: bool = True
+    """False: as a list shows it; `read` shows the rest."""
 
 
 class Target(Protocol):
@@ -411,17 +422,58 @@ class Target(Protocol):
         """Ask whether doubtful CREATEs took effect: one read for many. A name left out is a clear no."""
         ...
 
-    async def read(self, key: UnitKey, receipts: Mapping[str, Receipt]) -> Present | None:
-        """A unit back as neutral records; None when it is not there."""
+    def where(self, receipts: Mapping[str, Receipt]) -> str:
+        """Pure: the target's own id of a unit, from what its operations answered; empty: it never came to be."""
+        ...
+
+    async def read(self, kind: Kind, target_id: str) -> Present | None:
+        """A unit back as neutral records, by the kind of its root; None when it is not there."""
         ...
 
 
-@runtime_checkable
-class CanWalk(Protocol):
-    """The target can list what is there."""
+class Expected(Struct, frozen=True):
+    """What a unit must look like when it is read back."""
 
-    def walk(self, kind: Kind) -> AsyncIterator[Sequence[Present]]:
-        """Everything of a kind on the target: ours, doubled, and what is not ours."""
+    records: Sequence[Record]
+    """In order, the root (or the one several roots became) first: in the form `Present.records` has."""
+    absent: Mapping[Ref, str] = field(default_factory=dict)
+    """Records of the unit that stand nowhere by themselves, and why: nothing was left to write, no notes there."""
+    merged: Mapping[Ref, Ref] = field(default_factory=dict)
+    """Roots that became part of another."""
+
+
+class Standing(Struct, frozen=True):
+    """A page of what is on the target."""
+
+    rows: Sequence[Present]
+    checkpoint: bytes | None
+    """Opaque: where the walk goes on."""
+
+
+@runtime_checkable
+class CanProve(Protocol):
+    """The target can be verified: what is there can be listed, and said beforehand.
+
+    `expect` is written from `keeps` and the platform's facts, and shares nothing with `render`: a fault they had in
+    common would never show.
+    """
+
+    @property
+    def stands(self) -> Sequence[Kind]:
+        """The kinds that are roots of units there, in the order they are best walked."""
+        ...
+
+    def walk(self, kind: Kind, checkpoint: bytes | None) -> AsyncIterator[Standing]:
+        """Everything of a kind on the target: ours, doubled, and what is not ours, in the largest pages there are."""
+        ...
+
+    def expect(self, unit: Unit, look: Lookup) -> Expected:
+        """Pure: what `read` must show of a unit.
+
+        Args:
+            unit: As the mappers want it; only those whose fate is load.
+            look: Everything else, as the mappers want it.
+        """
         ...
 
 

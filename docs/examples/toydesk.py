@@ -120,12 +120,15 @@ class ToyTarget:
     async def find(self, calls: Sequence[mig.Call]) -> Mapping[tuple[mig.UnitKey, str], mig.Receipt]:
         return {}  # only asked about CREATE
 
-    async def read(self, key: mig.UnitKey, receipts: Mapping[str, mig.Receipt]) -> mig.Present | None:
-        thread = json.loads(self._path.read_text())["threads"].get(key.partition(":")[2])
+    def where(self, receipts: Mapping[str, mig.Receipt]) -> str:
+        return next((name.partition("/")[2] for name in receipts), "")  # the root's operation is the first
+
+    async def read(self, kind: mig.Kind, target_id: str) -> mig.Present | None:
+        thread = json.loads(self._path.read_text())["threads"].get(target_id)
         if thread is None:
             return None
         messages = [mig.Message(ref=mig.Ref(mig.MESSAGE, name), text=text) for name, text in thread["messages"].items()]
-        return mig.Present(key, [message.ref for message in messages], True, False, messages)
+        return mig.Present(kind=kind, target_id=target_id, sources=[mig.Ref(kind, target_id)], records=messages)
 
 
 class ToyMapper:

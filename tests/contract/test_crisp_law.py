@@ -196,8 +196,8 @@ async def test_the_law_can_be_broken() -> None:
     message = mig.Message(ref=mig.Ref(mig.MESSAGE, "m"), conversation=root, sent_at=NOON, text="hello")
 
     class Forgetful(CrispTarget):
-        async def read(self, key: mig.UnitKey, receipts: Any) -> mig.Present | None:
-            present = await super().read(key, receipts)
+        async def read(self, kind: mig.Kind, target_id: str) -> mig.Present | None:
+            present = await super().read(kind, target_id)
             assert present is not None
             changed = [
                 msgspec.structs.replace(r, text="helo") if isinstance(r, mig.Message) else r for r in present.records

@@ -207,7 +207,10 @@ class StormTarget:
                 found[call.unit, call.op.name] = mig.Receipt(where)
         return found
 
-    async def read(self, key: mig.UnitKey, receipts: Mapping[str, mig.Receipt]) -> mig.Present | None:
+    def where(self, receipts: Mapping[str, mig.Receipt]) -> str:
+        return ""
+
+    async def read(self, kind: mig.Kind, target_id: str) -> mig.Present | None:
         return None
 
     async def revise(self, call: mig.Call, old: mig.Receipt) -> mig.Receipt:

@@ -6,9 +6,11 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from mig.compare import differences
 from mig.model import Kind, Record, Ref
 from mig.platforms import (
     Call,
+    CanProve,
     Effect,
     File,
     FromReceipt,
@@ -77,7 +79,7 @@ async def check_unit(
         body = _filled(operation.body, receipts, answers or {})
         call = Call(unit.key, operation, body, {ref: _spooled(ref, files or {}) for ref in _files_in(body)})
         await _check_delivery(target, call, receipts)
-    await _check_reading(target, unit, rendered, receipts, normals)
+    await _check_reading(target, unit, rendered, receipts, normals, look)
     return receipts
 
 
@@ -112,18 +114,25 @@ async def _check_delivery(target: Target, call: Call, receipts: dict[str, Receip
 
 
 async def _check_reading(
-    target: Target, unit: Unit, rendered: Rendered, receipts: Mapping[str, Receipt], normals: Normals
+    target: Target,
+    unit: Unit,
+    rendered: Rendered,
+    receipts: Mapping[str, Receipt],
+    normals: Normals,
+    look: Lookup,
 ) -> None:
-    """normal(read(send(render(r)))) == normal(r), field by field, as keeps says."""
+    """normal(read(send(render(r)))) == normal(r), field by field, as keeps says; and read shows what expect said."""
     carried = {ref for operation in rendered.operations for ref in operation.carries}
     if not carried:
         return
-    present = await target.read(unit.key, receipts)
+    present = await target.read(unit.records[0].ref.kind, target.where(receipts))
     if present is None:
         raise Broken(f"{unit.key} cannot be read back")
-    if present.doubled:
-        raise Broken(f"{unit.key} stands there twice")
     found = {record.ref: record for record in present.records}
+    if len(found) < len(present.records):
+        raise Broken(f"{unit.key}: something stands there twice")
+    if present.flaws or not present.whole:
+        raise Broken(f"{unit.key}: it is not whole: {present.flaws}")
     for record in unit.records:
         if record.ref in carried and record.ref in found:
             _check_fields(record, found[record.ref], target.capabilities.keeps, normals)
@@ -131,6 +140,21 @@ async def _check_reading(
     wanted = [record.ref for record in unit.records if record.ref in found and record.ref in carried]
     if order != wanted:
         raise Broken(f"{unit.key}: read back in another order: {order} instead of {wanted}")
+    if isinstance(target, CanProve):
+        _check_expected(target, unit, look, list(present.records), normals)
+
+
+def _check_expected(target: CanProve, unit: Unit, look: Lookup, found: list[Record], normals: Normals) -> None:
+    """What can be said beforehand is what is read: each record, in its place, each field of it."""
+    expected = target.expect(unit, look).records
+    if [record.ref for record in expected] != [record.ref for record in found]:
+        raise Broken(f"{unit.key}: expected {[r.ref for r in expected]}, read {[r.ref for r in found]}")
+    keeps = target.capabilities.keeps  # type: ignore[attr-defined]  # every CanProve is a Target
+    for one, other in zip(expected, found, strict=True):
+        for different in differences(one, other, keeps, normals):
+            raise Broken(
+                f"{one.ref} {different.field}: expected {different.expected!r}, read back as {different.actual!r}"
+            )
 
 
 def _check_fields(record: Record, found: Record, keeps: Mapping[tuple[Kind, str], Keep], normals: Normals) -> None:

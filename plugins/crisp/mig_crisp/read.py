@@ -18,18 +18,16 @@ from mig import (
     Attachment,
     Contact,
     Conversation,
+    Kind,
     Message,
     Note,
     Present,
-    Receipt,
     Record,
     Ref,
-    UnitKey,
     from_epoch_ms,
 )
 from mig_crisp.client import CrispClient
 from mig_crisp.data import RESERVED_CONVERSATION, RESERVED_MESSAGE, RESERVED_PEOPLE
-from mig_crisp.marks import born_from
 from mig_crisp.render_thread import STATES
 from mig_crisp.text import joined
 
@@ -50,12 +48,12 @@ class Reader:
         self._client = client
         self._segment = segment
 
-    async def read(self, key: UnitKey, receipts: Mapping[str, Receipt]) -> Present | None:
-        """A unit by what its operations answered; None when it is not there."""
-        if "profile" in receipts:
-            return await self._profile(receipts["profile"].values["id"])
-        if "birth" in receipts:
-            return await self._thread(receipts["birth"].values["id"])
+    async def read(self, kind: Kind, target_id: str) -> Present | None:
+        """A profile or a conversation by its id; None when it is not there."""
+        if kind == CONTACT:
+            return await self._profile(target_id)
+        if kind == CONVERSATION:
+            return await self._thread(target_id)
         return None
 
     async def _profile(self, people_id: str) -> Present | None:
@@ -66,8 +64,9 @@ class Reader:
         data = found.get("data") or {} if isinstance(found, dict) else {}
         contact = contact_of(profile, data)
         ids = _listed(data, "source_ids") or [contact.ref.id]
-        ours = born_from(str(profile.get("notepad") or "")) is not None
-        return Present(people_id, [Ref(CONTACT, name) for name in ids], ours, False, [contact])
+        return Present(
+            kind=CONTACT, target_id=people_id, sources=[Ref(CONTACT, name) for name in ids if name], records=[contact]
+        )
 
     async def _thread(self, session: str) -> Present | None:
         conversation = await self._client.get(f"/conversation/{session}")
@@ -76,9 +75,7 @@ class Reader:
         rows = await self._messages(session)
         root = conversation_of(conversation, self._segment)
         records: list[Record] = [root, *messages_of(rows, root.ref)]
-        prints = [row.get("fingerprint") for row in rows]
-        doubled = len(set(prints)) < len(prints)
-        return Present(session, [record.ref for record in records], bool(root.ref.id), doubled, records)
+        return Present(kind=CONVERSATION, target_id=session, sources=[root.ref] if root.ref.id else [], records=records)
 
     async def _messages(self, session: str) -> list[dict[str, Any]]:
         """All pages, oldest first, each message once for each time it stands there."""

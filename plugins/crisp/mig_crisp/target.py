@@ -19,6 +19,7 @@ from mig import (
     Conversation,
     Declined,
     Fate,
+    Kind,
     Message,
     Note,
     Place,
@@ -160,8 +161,12 @@ class CrispTarget:
     async def undo(self, name: str, verb: str, old: Receipt) -> bool:
         return await self._room(verb).undo(verb, old)
 
-    async def read(self, key: UnitKey, receipts: Mapping[str, Receipt]) -> Present | None:
-        return await self._reader.read(key, receipts)
+    def where(self, receipts: Mapping[str, Receipt]) -> str:
+        found = receipts.get("birth") or receipts.get("profile")
+        return found.values["id"] if found is not None else ""
+
+    async def read(self, kind: Kind, target_id: str) -> Present | None:
+        return await self._reader.read(kind, target_id)
 
     def check(self, *, write: bool) -> AsyncIterator[mig.Finding]:
         return self._check.findings(write=write)
