@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,17 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
 )
 settings.load_profile("mig")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The journeys start hundreds of processes: what they import is compiled once, beside pytest's own cache.
+
+    Also where the environment forbids to write bytecode, which is about the source tree.
+    """
+    if hasattr(config, "workerinput") or not hasattr(config, "cache") or config.cache is None:
+        return  # a worker has the surroundings of the process that started it
+    os.environ["PYTHONPYCACHEPREFIX"] = str(config.cache.mkdir("bytecode"))
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 @pytest.fixture(scope="session")

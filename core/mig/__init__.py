@@ -2,6 +2,7 @@
 
 from mig.budgets import Bucket, Budgets
 from mig.clock import Clock
+from mig.compare import Difference, differences
 from mig.errors import (
     Lost,
     MigError,
@@ -48,6 +49,7 @@ from mig.model import (
     Ref,
     Tag,
     Team,
+    content_digest,
     decode,
     digest,
     encode,
@@ -56,7 +58,9 @@ from mig.model import (
 )
 from mig.platforms import (
     Access,
+    Adopted,
     Call,
+    CanAdopt,
     CanCheck,
     CanConclude,
     CanProve,
@@ -118,12 +122,14 @@ __all__ = [
     "TEAM",
     "Access",
     "Address",
+    "Adopted",
     "Agent",
     "Attachment",
     "AttributeDefinition",
     "Bucket",
     "Budgets",
     "Call",
+    "CanAdopt",
     "CanCheck",
     "CanConclude",
     "CanProve",
@@ -137,6 +143,7 @@ __all__ = [
     "Conversation",
     "Decision",
     "Declined",
+    "Difference",
     "Effect",
     "Expected",
     "Fate",
@@ -195,7 +202,9 @@ __all__ = [
     "Unparseable",
     "Unreadable",
     "Usage",
+    "content_digest",
     "decode",
+    "differences",
     "digest",
     "encode",
     "epoch_ms",

@@ -321,6 +321,9 @@ DERIVED: Mapping[type[Record], tuple[str, ...]] = {
 }
 """Fields that follow from other records: a new message does not make its conversation a changed one."""
 
+DERIVED_KEY = "_derived"
+"""The key in `extra` whose content never counts as a change (revisions, activity times, counters)."""
+
 R = TypeVar("R", bound=Record)
 _encoder = msgspec.json.Encoder(order="deterministic")
 
@@ -346,6 +349,13 @@ def digest(*parts: object) -> str:
         body = part if isinstance(part, bytes) else _encoder.encode(part)
         sha.update(len(body).to_bytes(8, "big") + body)  # a length before each: ("ab", "c") is not ("a", "bc")
     return sha.hexdigest()
+
+
+def content_digest(record: Record) -> str:
+    """The digest by which a record counts as changed: without times of change and what is only derived."""
+    extra = {key: value for key, value in record.extra.items() if key != DERIVED_KEY}
+    still = dict.fromkeys(DERIVED.get(type(record), ()))
+    return digest(encode(msgspec.structs.replace(record, changed_at=None, extra=extra, **still)))
 
 
 def epoch_ms(when: datetime) -> int:

@@ -477,6 +477,41 @@ class CanProve(Protocol):
         ...
 
 
+class Adopted(Struct, frozen=True, kw_only=True):
+    """An operation's effect, as it stands on the target."""
+
+    receipt: Receipt
+    """What the operation would have answered: CREATED where our own mark of birth proves it, else ADOPTED. `written`
+    says of what is as it is wanted now the digest of that; of what differs, the digest of what stands there: a later
+    `revise` takes it for ours, and brings it up to date."""
+    same: bool
+    """A `revise` by this receipt would write nothing."""
+    others: int = 0
+    """Things beside it that bear the same mark of birth."""
+
+
+@runtime_checkable
+class CanAdopt(Protocol):
+    """The target can tell what an operation had for an effect, where the journal that knew it is lost.
+
+    An agent's edit of what we wrote cannot be told from an older state of ours then, but by what else stands beside it.
+    """
+
+    async def adopt(self, call: Call, origin: str, places: Sequence[str]) -> Adopted | None:
+        """Look whether the effect of an operation stands there; nothing is written.
+
+        Args:
+            call: As it would be sent, but without the bytes of files. What it needs of earlier ones is filled in from
+                what those were adopted with.
+            origin: `<source platform>:<organisation id>`; what bears the mark of another is not ours.
+            places: The target's ids of what bears a mark of the unit's root, as far as `walk` shows it.
+
+        Returns:
+            What was found; None: its effect is not there, and it may be sent.
+        """
+        ...
+
+
 @runtime_checkable
 class CanRevise(Protocol):
     """The target can change what stands there already."""

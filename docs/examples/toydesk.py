@@ -124,11 +124,39 @@ class ToyTarget:
         return next((name.partition("/")[2] for name in receipts), "")  # the root's operation is the first
 
     async def read(self, kind: mig.Kind, target_id: str) -> mig.Present | None:
-        thread = json.loads(self._path.read_text())["threads"].get(target_id)
-        if thread is None:
-            return None
-        messages = [mig.Message(ref=mig.Ref(mig.MESSAGE, name), text=text) for name, text in thread["messages"].items()]
-        return mig.Present(kind=kind, target_id=target_id, sources=[mig.Ref(kind, target_id)], records=messages)
+        return next((found for found in self._standing(kind) if found.target_id == target_id), None)
+
+    # What follows makes it verifiable: `mig verify` needs a list of what is there, and a word on what must be.
+
+    stands = (mig.CONTACT, mig.CONVERSATION)
+
+    async def walk(self, kind: mig.Kind, checkpoint: bytes | None) -> AsyncIterator[mig.Standing]:
+        yield mig.Standing(self._standing(kind), checkpoint=b"listed")
+
+    def expect(self, unit: mig.Unit, look: mig.Lookup) -> mig.Expected:
+        return mig.Expected([self._shown(record) for record in unit.records])
+
+    def _shown(self, record: mig.Record) -> mig.Record:
+        match record:  # what a toy desk keeps of it
+            case mig.Contact():
+                return mig.Contact(ref=record.ref, name=record.name)
+            case mig.Message():
+                return mig.Message(ref=record.ref, text=record.text)
+            case _:
+                return mig.Conversation(ref=record.ref, title=getattr(record, "title", ""))
+
+    def _standing(self, kind: mig.Kind) -> list[mig.Present]:
+        document = json.loads(self._path.read_text()) if self._path.exists() else {}
+        found: list[mig.Present] = []
+        for name, value in document.get("people" if kind == mig.CONTACT else "threads", {}).items():
+            ref = mig.Ref(kind, name)
+            rows: list[mig.Record] = [mig.Contact(ref=ref, name=value)] if kind == mig.CONTACT else []
+            if kind == mig.CONVERSATION:
+                texts = value.get("messages", {}).items()
+                rows = [mig.Conversation(ref=ref, title=value["title"])]
+                rows += [mig.Message(ref=mig.Ref(mig.MESSAGE, one), text=text) for one, text in texts]
+            found.append(mig.Present(kind=kind, target_id=name, sources=[ref], records=rows))
+        return found
 
 
 class ToyMapper:
@@ -171,3 +199,4 @@ def mig_mappers(register: Callable[[mig.MapperSpec], None]) -> None:
 if TYPE_CHECKING:  # the type checker proves the claims, here and not at the first record
     _source: type[mig.Source] = ToySource
     _target: type[mig.Target] = ToyTarget
+    _proves: type[mig.CanProve] = ToyTarget

@@ -105,12 +105,12 @@ def test_a_run_shows_nothing_to_anybody_at_any_moment(tmp_path: Path) -> None:
 
 
 def test_the_demo_keeps_its_things_to_itself(tmp_path: Path) -> None:
-    command = [*MIG, "demo", "--generate", "1", "--keep", "kept"]
+    command = [*MIG, "demo", "--generate", "1", "--keep", "over/there/kept"]
     with Watch(tmp_path) as watch:
         ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
     assert ended.returncode == 0, ended.stderr
     assert watch.loose() == {}
-    assert {Path(path).name for path in watch.modes} >= {"kept", "mig.toml", "demo.db", "demo.db.lock"}
+    assert {Path(path).name for path in watch.modes} >= {"over", "there", "kept", "mig.toml", "demo.db", "demo.db.lock"}
 
 
 # ---- from the first byte --------------------------------------------------------------------------------------------

@@ -72,8 +72,7 @@ MUTANTS = [
         _PLAN,
         "        if window and (step.alone or window[0].alone or len(window) >= size):\n",
         "        if window and len(window) >= size:\n",
-        _SWEEP,
-        "crash_at_any_point",
+        f"{_SWEEP}::test_a_crash_at_any_point_changes_nothing_in_the_end[4-2]",
     ),
     Mutant(
         "possible orphans counted before a birth is sent anew",
@@ -145,6 +144,7 @@ MUTANTS = [
         '        dirty=case((unit.c.version == bindparam("version_then"), bindparam("dirty_now")), else_=True),\n',
         '        dirty=bindparam("dirty_now"),\n',
         "tests/unit/test_staging.py",
+        "test_what_is_staged_while_a_unit_is_delivered_is_not_forgotten",
     ),
     Mutant(
         "an envelope that is not the API's says nothing",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from itertools import groupby
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,17 @@ from sim_loop import BEGIN, in_virtual_time
 from sim_net import Weather
 from sim_world import Plan, World
 
+ENTERPRISE: dict[str, Any] = {
+    "source_limits": "plan=enterprise",
+    "source_settings": {"requests_per_minute": "1000", "searches_per_minute": "100"},
+}
+"""The source's limits, and that we know of them."""
+
+
+def refused(answers: list[tuple[float, int]]) -> int:
+    """How many requests were too many."""
+    return sum(status == 429 for _, status in answers)
+
 
 @pytest.fixture(autouse=True)
 def seldom_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -28,7 +40,7 @@ def test_ten_pauses_leave_no_thread_half_told_and_little_of_any_day_unused() -> 
     quota = 120
 
     async def story() -> Days:
-        of = plan(quota, customers=70, lanes=32)
+        of = plan(quota, customers=70, lanes=32, **ENTERPRISE)
         days = Days(World(of), await whole(of))
         await days.live()
         return days
@@ -39,6 +51,7 @@ def test_ten_pauses_leave_no_thread_half_told_and_little_of_any_day_unused() -> 
     assert days.days[-1].report.status == "completed"
     assert [day.half_told for day in days.days] == [[]] * len(days.days)
     assert set(days.world.workspace.refused) == set()  # not one request too many
+    assert refused(days.world.read) == 0
     spent = days.by_day()
     assert max(spent.values()) <= quota
     # Whatever does not fit into the rest of a day makes room for what does.
@@ -148,3 +161,26 @@ def test_conversations_are_created_at_the_plans_pace_and_none_is_refused(paced: 
     assert len(births) > 100
     assert share >= 0.97
     assert paced.workspace.refused == {}
+
+
+def test_an_organisation_is_read_at_our_share_of_an_enterprise_plan_and_nothing_is_refused() -> None:
+    """A row a page makes many requests out of a small organisation; ours is a share that one reader can use."""
+    share = 0.1
+    limits = {**ENTERPRISE, "source_settings": {**ENTERPRISE["source_settings"], "list_page": "1", "page_cap": "9999"}}
+
+    async def story() -> list[tuple[float, int]]:
+        """What was answered until the first word was said in the workspace."""
+        world = World(Plan(seed=3, customers=30, shares={"kustomer.all": share}, **limits))
+        report = await world.run(Weather(), Weather())
+        assert report is not None
+        assert report.status == "completed"
+        zero = world.clock.epoch() - asyncio.get_running_loop().time()
+        written = min(write.at for write in world.workspace.writes) / 1000 - zero
+        return [(at, status) for at, status in world.read if at < written]
+
+    answers = in_virtual_time(story())
+    taken = [at for at, status in answers if status != 429]
+    assert len(taken) > 300
+    assert taken[-1] - taken[0] > 180.0
+    assert (len(taken) - 1) / (share * 1000 / 60 * (taken[-1] - taken[0])) >= 0.97
+    assert refused(answers) == 0

@@ -267,7 +267,7 @@ class LongMigration(Migration):
 
 
 TestMigration = Migration.TestCase
-TestMigration.settings = settings(max_examples=25, stateful_step_count=20)
+TestMigration.settings = settings(max_examples=16, stateful_step_count=20)
 TestLongMigration = pytest.mark.soak(LongMigration.TestCase)
 TestLongMigration.settings = settings(
     max_examples=int(os.environ.get("MIG_SOAK_STORIES", "1500")), stateful_step_count=40

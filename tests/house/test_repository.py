@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from mig.cli.common import _PRIVATE
 from unit_common import ROOT
 
 PLATFORMS = re.compile("kustomer|crisp", re.IGNORECASE)
@@ -94,3 +95,16 @@ def test_every_package_is_typed_and_every_module_says_what_it_is_for() -> None:
         assert (ROOT / package / "py.typed").is_file()
         for path in sorted((ROOT / package).rglob("*.py")):
             assert ast.get_docstring(ast.parse(path.read_text("utf-8"))), f"{path.relative_to(ROOT)} has no docstring"
+
+
+def test_no_event_has_a_fact_under_a_name_that_the_log_takes_out() -> None:
+    """Whatever stands under `key=` is written as [redacted]: who reads the log would learn nothing."""
+    found = []
+    for path in (one for one in PYTHON if not one.is_relative_to(ROOT / "tests")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+                continue
+            if isinstance(node.func.value, ast.Name) and node.func.value.id == "log":
+                taken = {word.arg for word in node.keywords} & set(_PRIVATE)
+                found += [f"{path.relative_to(ROOT)}:{node.lineno} {name}" for name in sorted(map(str, taken))]
+    assert found == []

@@ -55,7 +55,7 @@ def test_it_is_told_what_failed_where_it_stands_and_what_to_do(desk: tuple[Mig, 
     assert target.get("counters")["requests"] == requests, "a platform was asked"
     (group,) = found["groups"]
     assert (group["kind"], group["count"]) == ("message", found["failures_total"])
-    assert group["reason"] == "Crisp refused it (400 invalid_data on POST conversation)"
+    assert group["reason"] == "Crisp refused it (400 invalid_data on POST conversation, '.content')"
     assert group["hint"] == "Correct the record at the source, or its mapping; the next run tries again."
     assert len(found["failures"]) == group["count"] > 3
     assert group["examples"] == [{k: one[k] for k in ("id", "target_id")} for one in found["failures"][:3]]

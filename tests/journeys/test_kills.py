@@ -1,15 +1,17 @@
-"""The migration of the sample, killed outright twenty times, with and without a hostile network."""
+"""A migration killed outright twenty times, with and without a hostile network; in soak that of the sample."""
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,38 +26,56 @@ if TYPE_CHECKING:
     from pg_server import Server
 
 KILLS = 20
-WRITES = 10_000
 FAULTS = "mixed=0.05,seed=5,hang_s=0.5"
 LONG = 1000
 """Messages of a thread that may outlast the time an unread message has."""
-FILES = 608
-"""File messages of the sample."""
+SAMPLE, SMALL = (), ("--generate", "40", "--seed", "9")
+"""Organisations: the sample, and a made one with a twelfth of its writes."""
+WRITES = {SAMPLE: 10_000, SMALL: 840}
+FILES = {SAMPLE: 608, SMALL: 60}
+"""File messages."""
 ROUGH = {"read_lag": "0.2", "event_loss": "0.05", "event_twice": "0.05", "put_fails": "0.05", "put_cuts": "0.05"}
 """What else goes wrong where something does: reads lag, events are lost or come twice, uploads are cut."""
 Found = dict[str, Any]
 
 
+@contextmanager
+def pair(organisation: tuple[str, ...], faults: str = "", **switches: str) -> Iterator[tuple[Sandbox, Sandbox]]:
+    """An organisation and an empty workspace that takes any file, both with the same faults."""
+    if organisation == SAMPLE:
+        with desks(faults, **switches) as both:
+            yield both
+        return
+    common = ["--faults", faults] if faults else []
+    changed = [part for name, value in switches.items() for part in ("--switch", f"{name}={value}")]
+    with (
+        serving("kustomer", *organisation, *common) as source,
+        serving("crisp", "--switch", "extensions=*", *changed, *common) as target,
+    ):
+        yield source, target
+
+
 @pytest.fixture(scope="module")
-def undisturbed_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Future[Found]]:
-    """An undisturbed run, beside the killed one: much of their time is waiting."""
+def undisturbed_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[tuple[str, ...]], Future[Found]]]:
+    """An undisturbed run of an organisation, once, beside the killed one: much of their time is waiting."""
     with ThreadPoolExecutor(1) as pool:
-        yield pool.submit(undisturbed, tmp_path_factory.mktemp("undisturbed"))
+        yield functools.cache(lambda of: pool.submit(undisturbed, tmp_path_factory.mktemp("undisturbed"), of))
 
 
-def undisturbed(folder: Path) -> Found:
-    with desks() as (source, target):
+def undisturbed(folder: Path, organisation: tuple[str, ...]) -> Found:
+    with pair(organisation) as (source, target):
         report = Mig(folder, source, target).run()
         assert report["exit"] == 0
         return {"state": end_state(target), "bucket": target.get("counters")["bucket"]}
 
 
-def killed(folder: Path, faults: str) -> Found:
+def killed(folder: Path, organisation: tuple[str, ...], faults: str) -> Found:
     """Killed while it extracts, then at nineteen moments of its writing, then run to its end and once more."""
     schedule = random.Random(20)
-    with desks(faults, **(ROUGH if faults else {})) as (source, target):
+    with pair(organisation, faults, **(ROUGH if faults else {})) as (source, target):
         mig = Mig(folder, source, target)
         mig.killed(target, 0, delay=0.9)
-        for point in sorted(schedule.sample(range(1, WRITES), KILLS - 1)):
+        for point in sorted(schedule.sample(range(1, WRITES[organisation]), KILLS - 1)):
             mig.killed(target, point, delay=schedule.random() * 0.05)
         report = mig.run()
         found = end_state(target)
@@ -87,10 +107,21 @@ def notices(target: Sandbox) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(
-    "faults", ["", pytest.param(FAULTS, marks=pytest.mark.soak)], ids=["quiet path", "5 % mixed faults"]
+    ("organisation", "faults"),
+    [
+        pytest.param(SMALL, "", id="quiet path"),
+        pytest.param(SAMPLE, "", id="quiet path, the sample", marks=pytest.mark.soak),
+        pytest.param(SAMPLE, FAULTS, id="5 % mixed faults, the sample", marks=pytest.mark.soak),
+    ],
 )
-def test_twenty_kills_change_nothing_in_the_end(faults: str, undisturbed_run: Future[Found], tmp_path: Path) -> None:
-    found, undisturbed = killed(tmp_path, faults), undisturbed_run.result()
+def test_twenty_kills_change_nothing_in_the_end(
+    organisation: tuple[str, ...],
+    faults: str,
+    undisturbed_run: Callable[[tuple[str, ...]], Future[Found]],
+    tmp_path: Path,
+) -> None:
+    calm = undisturbed_run(organisation)
+    found, undisturbed = killed(tmp_path, organisation, faults), calm.result()
     wanted = undisturbed["state"]
     report, state = found["report"], found["state"]
     assert report["exit"] == found["again"]["exit"] == 0, report
@@ -105,18 +136,18 @@ def test_twenty_kills_change_nothing_in_the_end(faults: str, undisturbed_run: Fu
     # An upload that a kill cut off is asked for again, under another address: this is how kills among uploads show.
     assert found["bucket"]["generated"] > undisturbed["bucket"]["generated"]
     assert report["kinds"]["attachment"]["pending"] == 0
-    assert len(_files(state["threads"])) == len(set(_files(state["threads"]))) == FILES
+    assert len(_files(state["threads"])) == len(set(_files(state["threads"]))) == FILES[organisation]
 
 
 def test_kills_among_faults_double_and_lose_nothing(tmp_path: Path) -> None:
     """The same on a small organisation, where it does not take minutes."""
     rough = [part for name, value in ROUGH.items() for part in ("--switch", f"{name}={value}")]
     with (
-        serving("kustomer", "--generate", "30", "--seed", "8", "--faults", FAULTS) as source,
+        serving("kustomer", "--generate", "14", "--seed", "8", "--faults", FAULTS) as source,
         serving("crisp", "--switch", "extensions=*", "--faults", FAULTS, *rough) as target,
     ):
         mig = Mig(tmp_path, source, target)
-        for point in (1, 60, 150, 250, 350):
+        for point in (1, 30, 70, 110, 150):
             mig.killed(target, point, delay=0.01)
         report = mig.run()
         state = end_state(target)

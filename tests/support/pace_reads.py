@@ -45,6 +45,7 @@ class Office:
         self.clock = LoopClock()
         self.limits = Limits(self.spec, self.clock.epoch)
         self._dice = random.Random(self.seed)
+        random.seed(self.seed)  # jitter of pauses
 
     @property
     def desk_refused(self) -> int:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from aiohttp import web
+
 import mig
 from mig.engine.run import Report, Run, go
 from mig.failpoints import listen
@@ -42,6 +44,9 @@ class Plan:
     source_switches: Mapping[str, str] = field(default_factory=dict)
     limits: str = "plan=plus"
     settings: Mapping[str, str] = field(default_factory=dict)
+    source_limits: str = ""
+    source_settings: Mapping[str, str] = field(default_factory=dict)
+    shares: Mapping[str, float] = field(default_factory=dict)
     skew_s: float = 0.0
     lanes: int = 4
     window: int = 8
@@ -64,8 +69,13 @@ class World:
         """What happened, in words."""
         organised = {"clock": BEGIN.isoformat(), **plan.source_switches}
         self.organisation = Organisation(
-            mig.SandboxOptions(generate=plan.customers, seed=plan.seed % 5, switches=organised), self.clock.epoch
+            mig.SandboxOptions(
+                generate=plan.customers, seed=plan.seed % 5, switches=organised, limits=plan.source_limits
+            ),
+            self.clock.epoch,
         )
+        self.read: list[tuple[float, int]] = []
+        """When the source answered our requests, and with which status."""
         self.workspace = self._workspace(plan.limits)
         self._state = state
         self.journal = Journal.open(state, inline=True)
@@ -161,7 +171,7 @@ class World:
         source_spec, target_spec = registry.source("kustomer"), registry.target("crisp")
         seed = self.random.randrange(2**32)
         nets = {
-            "source": Net(self.organisation._answer, source, seed),
+            "source": Net(self._read, source, seed),
             "target": Net(workspace._serve, target, seed + 1),
         }
         self.nets = nets
@@ -173,13 +183,21 @@ class World:
             clock=clock,
             source_spec=source_spec,
             target_spec=target_spec,
-            source_settings=platform_settings(source_spec.settings, "kustomer", {}, self._kustomer(), {}),
+            source_settings=platform_settings(
+                source_spec.settings, "kustomer", {}, self._kustomer(), dict(self.plan.source_settings)
+            ),
             target_settings=target_settings,
             chain=registry.chain("kustomer", "crisp", target_settings),
             engine=EngineSettings(lanes=self.plan.lanes, window=self.plan.window),
             acknowledged=frozenset(target_spec.asks),
             transports=nets,
+            shares=self.plan.shares,
         )
+
+    async def _read(self, request: web.Request) -> web.StreamResponse:
+        response = await self.organisation._answer(request)
+        self.read.append((asyncio.get_running_loop().time(), response.status))
+        return response
 
     def _kustomer(self) -> dict[str, str]:
         return {

@@ -130,6 +130,21 @@ async def test_what_is_under_way_when_a_window_begins_is_not_taken_for_others() 
     assert level.slow_gap_s > 0.0
 
 
+async def test_a_platform_whose_clock_is_set_back_is_listened_to_again_within_a_window() -> None:
+    clock = VirtualClock()
+    budgets = Budgets(clock)
+    budgets.declare([Bucket("a", 100, 60.0, share=0.5)])
+    courtesy, level = Courtesy("a", budgets, clock), budgets.levels["a"]
+    courtesy.seen(told(99, 1_000_000))
+    for _ in range(4):
+        await clock.sleep(60.0)
+        for remaining in range(90, 10, -10):  # others, all of them
+            await clock.sleep(1.0)
+            courtesy.seen(told(remaining, 990_000))
+    assert level.slow_gap_s > 0.0
+    assert level.slow_until > clock.seconds
+
+
 @settings(max_examples=10)
 @given(st.lists(st.tuples(st.integers(0, 59), st.integers(0, 50)), max_size=7), st.integers(0, 1))
 def test_whatever_the_desk_does_it_is_refused_no_more_often_than_alone_while_its_half_holds_it(

@@ -288,6 +288,9 @@ class Release(MemorySource):
         self.fetched: list[str] = []
         self.parsed: list[str] = []
         self.closed = False
+        self.whole = False
+        self.shown: set[str] | None = None
+        """What a narrowed reading shows; None: everything."""
 
     def correct(self, name: str) -> None:
         """Change a message's text."""
@@ -295,10 +298,13 @@ class Release(MemorySource):
         assert isinstance(message, mig.Message)
         self.records[message.ref] = msgspec.structs.replace(message, text="corrected")
 
+    async def partitions(self, scope: mig.Scope) -> Sequence[mig.Partition]:
+        return [mig.Partition("records", whole=self.whole)]
+
     async def extract(self, part: mig.Partition, scope: mig.Scope, checkpoint: bytes | None) -> AsyncIterator[mig.Page]:
         self.extracted += 1
         async for page in super().extract(part, scope, checkpoint):
-            yield page
+            yield mig.Page([r for r in page.rows if self.shown is None or r.id in self.shown], page.checkpoint)
 
     def parse(self, raw: mig.Raw) -> mig.Parsed:
         self.parsed.append(raw.id)
@@ -341,9 +347,11 @@ class Desk:
         self.at_least = 0
         """What a retry wants the exit code to be, whatever the report says."""
 
-    async def run(self) -> Report:
-        """One ordinary run."""
-        return await go(self._run())
+    async def run(self, scope: mig.Scope | None = None, *, plan_only: bool = False) -> Report:
+        """One ordinary run, or a narrowed one, or a plan."""
+        run = self._run()
+        run.scope, run.plan_only = scope or run.scope, plan_only
+        return await go(run)
 
     async def retry(self, reason: str = "") -> tuple[int, Report, dict[str, int]]:
         """Try again what failed for a reason. Returns: the exit code, the report, what became of what was tried."""
@@ -542,3 +550,55 @@ async def test_settings_that_lead_elsewhere_are_refused_before_anything_is_recor
     with one.journal.reading() as connection:
         assert len(counts.migrations(connection)) == 1
         assert counts.last_run(connection, 1).id == 1
+
+
+# ---- a narrowed run, and what could not be parsed --------------------------------------------------------------------
+
+TALKS = mig.Scope(kinds=frozenset({mig.CONVERSATION}))
+
+
+async def test_a_narrowed_run_that_could_not_parse_a_row_says_so_until_it_is_mended(desk: Make) -> None:
+    made = desk(unread=["message/m0.1"])
+    for _ in range(2):  # the second reads the same bytes, and parses nothing
+        report = await made.run(TALKS)
+        assert report.exit_code == 1
+        assert report.kinds["message"].failed == 1
+        assert report.kinds["message"].in_scope == 4
+        assert report.reasons == [("message", "failed", "it cannot be read. A newer release may.", 1)]
+        assert [(kind, id_) for kind, id_, _ in report.failures] == [("message", "message/m0.1")]
+    made.source.unread.clear()
+    made.source.correct("m0.1")
+    report = await made.run(TALKS)
+    assert (report.exit_code, report.kinds["message"].failed, report.kinds["message"].in_scope) == (0, 0, 4)
+
+
+async def test_a_narrowed_plan_counts_it_too(desk: Make) -> None:
+    made = desk(unread=["message/m0.1"])
+    report = await made.run(TALKS, plan_only=True)
+    assert report.exit_code == 1
+    assert report.plan is not None
+    assert report.plan.kinds["message"]["failed"] == 1
+    assert report.plan.reasons["message", "failed", "it cannot be read. A newer release may."] == 1
+
+
+async def test_a_narrowed_run_answers_for_what_it_met_and_not_for_other_parts(desk: Make) -> None:
+    made = desk(unread=["message/m0.1"])
+    assert (await made.run()).exit_code == 1
+    made.source.shown = {str(ref) for ref in made.source.records} - {"message/m0.1"}
+    report = await made.run(TALKS)
+    assert (report.exit_code, report.kinds["message"].failed) == (0, 0)
+    made.source.whole = True  # of a reading that all runs share, the rows came in an earlier one
+    assert (await made.run(TALKS)).exit_code == 1
+
+
+async def test_a_narrowed_run_without_conversations_is_not_blamed_for_a_message(desk: Make) -> None:
+    made = desk(unread=["message/m0.1"])
+    report = await made.run(mig.Scope(kinds=frozenset({mig.CONTACT})))
+    assert (report.exit_code, "message" in report.kinds) == (0, False)
+
+
+async def test_a_filter_that_meets_only_what_cannot_be_parsed_does_not_say_that_it_selects_nothing(desk: Make) -> None:
+    made = desk(unread=["conversation/t0"])
+    made.source.shown = {"conversation/t0"}
+    report = await made.run(TALKS)
+    assert (report.exit_code, report.status) == (1, "completed")

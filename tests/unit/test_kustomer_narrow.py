@@ -66,6 +66,21 @@ async def test_people_and_companies_are_asked_for_only_as_fast_as_they_are_hande
     assert {resource: max(counts) for resource, counts in ahead.items()} == {"customers": 1, "companies": 1}
 
 
+@pytest.mark.parametrize("limit", [None, 5])
+async def test_a_conversation_that_cannot_be_parsed_is_handed_out_for_quarantine(desk: Desk, limit: int | None) -> None:
+    """Nobody can tell whether it fits: left out, it would be missing and no word said."""
+    desk.add("customer", "p1", at(0))
+    talk(desk, "v1", at(1), "p1")
+    talk(desk, "v2", at(2), "p1", name="odd")["id"] = ""
+    more = {} if limit is None else {"limit": limit}
+    async with opened(desk) as source:
+        pages = await narrow(source, scope(customer="p1", **more))
+    rows = [row for page in pages for row in page.rows if row.resource == "conversations"]
+    assert len(rows) == 2
+    assert sum(row.id == "v1" for row in rows) == 1
+    assert sum(b"odd" in row.body for row in rows) == 1
+
+
 async def test_a_customer_without_conversations_is_read(desk: Desk) -> None:
     desk.add("customer", "p1", at(0))
     async with opened(desk) as source:

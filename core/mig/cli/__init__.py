@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import click
 
 from mig import __version__
+from mig.cli.adopt import adopt
 from mig.cli.check import check
 from mig.cli.common import say_error
 from mig.cli.demo import demo
@@ -32,7 +33,7 @@ def cli() -> None:
     """Move a customer-support desk from one platform to another, completely and once, and prove what arrived."""
 
 
-for _command in (check, plan, run, failures, rollback, status, plugins, sandbox, demo):
+for _command in (check, plan, run, failures, rollback, adopt, status, plugins, sandbox, demo):
     cli.add_command(_command)
 
 

@@ -34,7 +34,7 @@ def demo(registry: Registry, dataset: Path | None, generate: int, seed: int, kee
     start_log(None)
     with ExitStack() as stack:
         folder = keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mig-demo-")))
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make_private(folder)
         (folder / "demo.db").unlink(missing_ok=True)
         what = ["--dataset", str(dataset)] if dataset else ["--generate", str(generate), "--seed", str(seed)]
         staff = ["--operators", str(dataset)] if dataset else []
@@ -53,10 +53,19 @@ def demo(registry: Registry, dataset: Path | None, generate: int, seed: int, kee
         first = run_once(common, Asked(title="first run"), environment=environment)
         click.echo("\n3. The same command again: nothing may be written twice.")
         second = run_once(common, Asked(title="second run"), environment=environment)
-        click.echo("\n4. What the target's sandbox saw.")
+        click.echo("\n4. The proof: both sides read anew, everything compared, every file too.\n")
+        third = _proven(folder, source, target, environment, keep=keep)
+        click.echo("\n5. What the target's sandbox saw.")
         for line in _seen(there["url"]):
             click.echo(f"  {line}")
-        sys.exit(first or second)
+        sys.exit(first or second or third)
+
+
+def _make_private(folder: Path) -> None:
+    """Make a folder, and those above it that are missing: `mkdir(parents=True)` would leave them to the umask."""
+    for one in (*reversed(folder.parents), folder):
+        if not one.is_dir():
+            one.mkdir(mode=0o700, exist_ok=True)
 
 
 def _toml(target: str, asks: Mapping[str, str]) -> str:
@@ -88,6 +97,17 @@ def _sandbox(name: str, arguments: list[str]) -> Iterator[Mapping[str, Any]]:
     finally:
         process.terminate()
         process.wait(timeout=20)
+
+
+def _proven(folder: Path, source: str, target: str, environment: Mapping[str, str], *, keep: Path | None) -> int:
+    """Audit what was moved, as a person would: `mig verify`. Its report stays where the journal stays."""
+    command = [sys.executable, "-m", "mig.cli", "verify", "--level", "full", "--seed", "1"]
+    command += ["--config", str(folder / "mig.toml"), "--state", f"sqlite:///{folder / 'demo.db'}"]
+    command += ["--source", source, "--target", target]
+    command += ["--report", str(folder / "audit.html")] if keep is not None else []
+    sys.stdout.flush()
+    ended = subprocess.run(command, env={**os.environ, **environment}, check=False)  # noqa: S603  # ourselves
+    return ended.returncode
 
 
 def _seen(url: str) -> Iterator[str]:

@@ -16,8 +16,8 @@ from msgspec import Struct, field
 from mig.cli.common import Common, common_options, read_common, redact
 from mig.cli.run import Asked, answer_with, run_once
 from mig.cli.show import ended_object, say_object
-from mig.cli.status import choose
 from mig.errors import MigError, Refused, Usage
+from mig.journal.counts import choose
 from mig.model import digest
 from mig.platforms import Access, Source, Target
 from mig.plugins import Registry

@@ -12,9 +12,9 @@ import msgspec
 
 from mig.cli.common import Common, common_options, read_common
 from mig.cli.show import say_object
-from mig.cli.status import choose
 from mig.clock import SystemClock
 from mig.errors import Refused, Usage
+from mig.journal.counts import choose
 from mig.plugins import Registry
 from mig.settings import platform_settings, refuse_secrets
 

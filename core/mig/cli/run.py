@@ -18,7 +18,7 @@ from mig.cli.canary import watch_canary
 from mig.cli.common import Common, common_options, needs_pair, read_common, say_error
 from mig.cli.plan_view import plan_object, show_plan
 from mig.cli.scope import SCOPE, read_scope, scope_options
-from mig.cli.show import Watcher, as_object, ended_object, say_object, summary
+from mig.cli.show import Watcher, adoption, as_object, ended_object, say_object, summary
 from mig.clock import Clock, SystemClock
 from mig.errors import MigError, Paused, Usage
 from mig.platforms import Scope
@@ -67,6 +67,8 @@ class Asked(Struct, frozen=True, kw_only=True):
     """Stands over the summary."""
     wait: bool = False
     """Where a quota pauses it: wait, and go on."""
+    adopt: bool = False
+    """Rebuild a lost journal."""
     special: Special | None = None
 
 
@@ -178,14 +180,14 @@ class _Runs:
             try:
                 report: Report | None = await self._once()
             except Paused as error:  # used up before a run could begin
-                report, paused = None, timed(error, self._clock.now(), waits=self._asked.wait)
+                report, paused = None, self._timed(error)
                 if not self._asked.wait:
                     raise paused from error
             else:
                 assert report is not None
                 if not isinstance(report.error, Paused):
                     return report
-                report.error = paused = timed(report.error, self._clock.now(), waits=self._asked.wait)
+                report.error = paused = self._timed(report.error)
                 if self.caught or not self._asked.wait:
                     return report
                 self._between(report)
@@ -194,6 +196,10 @@ class _Runs:
                 return None if report is None else msgspec.structs.replace(report, status="interrupted", error=None)
             if report is not None:
                 self._paused.append(report)
+
+    def _timed(self, error: Paused) -> Paused:
+        command = "mig adopt" if self._asked.adopt else "mig run"
+        return timed(error, self._clock.now(), waits=self._asked.wait, command=command)
 
     async def _once(self) -> Report:
         from mig.engine.run import go
@@ -273,6 +279,8 @@ class _Runs:
                 show_plan(report, source, target, letter)
         elif as_json:
             say_object({**as_object(report), **self._more})
+        elif report.adopted:
+            adoption(report, source, target)
         else:
             summary(report, source, target, self._asked.title)
             if self._asked.special is not None:
@@ -287,13 +295,14 @@ def _wait_s(paused: Paused, now: datetime) -> float:
     return max((midnight - now).total_seconds() + 60.0, 60.0)
 
 
-def timed(paused: Paused, now: datetime, *, waits: bool) -> Paused:
+def timed(paused: Paused, now: datetime, *, waits: bool, command: str = "mig run") -> Paused:
     """The same with the time from when to go on, here and in UTC.
 
     Args:
         paused: As the engine or a platform gave it.
         now: The present.
         waits: Whether we go on by ourselves then.
+        command: Which could.
     """
     when = now + timedelta(seconds=_wait_s(paused, now))
     here, there = when.astimezone(), when.astimezone(UTC)
@@ -301,7 +310,7 @@ def timed(paused: Paused, now: datetime, *, waits: bool) -> Paused:
     line = (
         f"Going on at {at}; Ctrl-C ends the wait."
         if waits
-        else f"Run again from about {at}; `mig run --wait` goes on by itself."
+        else f"Run again from about {at}; `{command} --wait` goes on by itself."
     )
     # When we go on ourselves, the hint to run the command again would mislead.
     return Paused(paused.message, line if waits else f"{paused.hint}\n{line}".strip(), paused.retry_after_s)
@@ -337,6 +346,7 @@ def _work(common: Common, asked: Asked, environment: Mapping[str, str], clock: C
         plan_only=asked.plan_only,
         canary=asked.canary,
         remap=asked.remap,
+        adopt=asked.adopt,
     )
 
 

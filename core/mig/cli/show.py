@@ -34,6 +34,14 @@ HEAD = [
 ]
 
 
+_ENDED = {
+    "completed": "completed",
+    "paused": "paused: a quota is used up",
+    "interrupted": "interrupted: the state is safe",
+    "refused": "stopped",
+}
+
+
 class Watcher:
     """Progress on stderr, twice a second; silent when stderr is no terminal or the person wants quiet.
 
@@ -148,15 +156,36 @@ def say_object(value: dict[str, Any]) -> None:
     click.echo(msgspec.json.encode(value).decode())
 
 
+def adoption(report: Report, source: str, target: str) -> None:
+    """The closing summary of an adoption: what stood there, what is missing, what differs, by kind."""
+    from mig.engine.adopt import DIFFERS, MISSING
+
+    click.echo(f"\n{source} -> {target}, the journal rebuilt: {_ENDED.get(report.status, report.status)}\n")
+    click.echo(
+        f"  {'':14}" + "".join(f"{name:>11}" for name in ("in scope", "adopted", "missing", "differing", "others"))
+    )
+    waiting = {(kind, reason): count for kind, word, reason, count in report.reasons if word == "pending"}
+    for name, count in _ordered(report):
+        found = count.loaded + count.updated + count.unchanged + count.merged
+        missing, differing = waiting.get((name, MISSING), 0), waiting.get((name, DIFFERS), 0)
+        columns = (count.in_scope, found, missing, differing, count.in_scope - found - missing - differing)
+        click.echo(f"  {name:14}" + "".join(f"{column or '-':>11}" for column in columns))
+    click.echo("")
+    for kind, word, reason, number in report.reasons:
+        if word != "loaded" and reason not in (MISSING, DIFFERS):
+            click.echo(f"  {number:>6} {kind} {word}: {reason}")
+    _attention(report)
+    click.echo(f"\n  {report.requests['source']} requests to {source}, {report.requests['target']} to {target}")
+    click.echo(f"  nothing was written to {target}")
+    if report.status == "completed":
+        click.echo("  `mig verify` proves what stands there, `mig run` goes on from here.")
+    else:
+        click.echo("  Run the same command again: it goes on where it stopped. No run begins before it is done.")
+
+
 def summary(report: Report, source: str, target: str, title: str = "") -> None:
     """The closing summary: a row per kind, then what needs attention, then what to do next."""
-    words = {
-        "completed": "completed",
-        "paused": "paused: a quota is used up",
-        "interrupted": "interrupted: the state is safe",
-        "refused": "stopped",
-    }
-    click.echo(f"\n{title or f'{source} -> {target}'}: {words.get(report.status, report.status)}\n")
+    click.echo(f"\n{title or f'{source} -> {target}'}: {_ENDED.get(report.status, report.status)}\n")
     shown = [c for c in COLUMNS if c in ("in_scope", "loaded") or any(getattr(k, c) for k in report.kinds.values())]
     click.echo(f"  {'':14}" + "".join(f"{name.replace('_', ' '):>11}" for name in shown))
     for name, count in _ordered(report):

@@ -9,11 +9,7 @@ import msgspec
 
 from mig.cli.common import common_options, read_common
 from mig.cli.show import COLUMNS, progress_lines, say_object
-from mig.errors import Usage
 from mig.plugins import Registry
-
-CANARY = "~canary-"
-"""In the organisation of a canary's migration (`mig.engine.canary.MARK`)."""
 
 
 @click.command()
@@ -28,7 +24,7 @@ def status(registry: Registry, /, **options: Any) -> None:
     journal = Journal.open(common.config.state, inline=True, create=False)
     try:
         with journal.reading() as connection:
-            row = choose(counts.migrations(connection), common.config.source, common.config.target)
+            row = counts.choose(counts.migrations(connection), common.config.source, common.config.target)
             last = counts.last_run(connection, row.id)
             kinds = counts.kinds(connection, row.id, last.id if last else 0)
             found = {
@@ -65,27 +61,6 @@ def _progress(last: Any) -> Any:
     if last.ended_at is not None or not last.report:
         return None
     return msgspec.json.decode(last.report)
-
-
-def choose(rows: list[Any], source: str, target: str) -> Any:
-    """The migration meant: by its platforms (or `platform:id`, as listed), or the only one.
-
-    Raises:
-        Usage: None fits, or several do.
-    """
-    named = [row for row in rows if CANARY in source or CANARY not in row.organisation]
-    fitting = [
-        row
-        for row in (named or rows)  # a canary is meant only by its whole name, or where there is nothing else
-        if source in ("", row.source, f"{row.source}:{row.organisation}")
-        and target in ("", row.target, f"{row.target}:{row.workspace}")
-    ]
-    if len(fitting) == 1:
-        return fitting[0]
-    if not fitting:
-        raise Usage("this journal holds no such migration", "Begin one with `mig run`, or name another --state.")
-    listed = "\n".join(f"{r.source}:{r.organisation} -> {r.target}:{r.workspace}" for r in fitting)
-    raise Usage("this journal holds several migrations", f"Name one with --source and --target:\n{listed}")
 
 
 def _show(found: dict[str, Any]) -> None:

@@ -16,19 +16,10 @@ from mig.errors import RecordError
 from mig.journal import delivery
 from mig.journal.delivery import RecordRow, Verdict
 from mig.journal.staging import SMALL
-from mig.model import DERIVED, Kind, Record, Ref, digest, encode
+from mig.model import Kind, Record, Ref, content_digest, digest
 from mig.platforms import Decision, Declined, Fate, Mapper, Operation, Rendered, Target, Unit, UnitKey
 
-DERIVED_KEY = "_derived"
-"""The key in `extra` whose content never counts as a change (revisions, activity times, counters)."""
 _CACHE = 512
-
-
-def staged_digest(record: Record) -> str:
-    """The digest by which a record counts as changed: without times of change and what is only derived."""
-    extra = {key: value for key, value in record.extra.items() if key != DERIVED_KEY}
-    still = dict.fromkeys(DERIVED.get(type(record), ()))
-    return digest(encode(msgspec.structs.replace(record, changed_at=None, extra=extra, **still)))
 
 
 class Decided(Struct):
@@ -229,7 +220,7 @@ class Decider:
         except Exception as error:  # a mapper may be anybody's: its fault costs a record, never the run
             why = f"the mapping raised {type(error).__name__}. Correct the mapper, then run again."
             return Verdict(row.ref, Fate.LOAD, "failed", why, mapped=row.digest), None
-        mapped = digest(staged_digest(decision.record), decision.fate, decision.why)
+        mapped = digest(content_digest(decision.record), decision.fate, decision.why)
         losses = tuple(decision.losses)
         if decision.fate is Fate.LOAD:
             return Verdict(row.ref, Fate.LOAD, "staged", "", mapped=mapped, losses=losses), decision.record

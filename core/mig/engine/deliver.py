@@ -15,7 +15,7 @@ from mig.budgets import Budgets
 from mig.engine.decide import Decided, Decider
 from mig.engine.files import Files
 from mig.engine.plan import Step, diff, encode_body, files_in, receipts_in, widened, windows
-from mig.engine.protocol import Fill, Outcome, Settler, Stopped
+from mig.engine.protocol import WAITS, Doubtful, Fill, Outcome, Settler, Stopped
 from mig.errors import Paused, Postponed, Refused, Rejected
 from mig.failpoints import failpoint
 from mig.journal import delivery
@@ -28,6 +28,8 @@ log = structlog.get_logger("mig.deliver")
 _ALL_PHASES = 1_000
 _IN_A_ROW = 12
 """Files that may fail one after the other, for want of a network or a store, before the run ends."""
+_DOUBTS = 3
+"""Operations that may stay in doubt, while nothing else gets an answer, before the run ends."""
 
 
 class Delivery(Struct, frozen=True):
@@ -100,6 +102,10 @@ class Deliverer:
         self.trouble: Refused | None = None
         """Why no further unit is to be begun: too many of those in a row."""
         self._in_a_row = 0
+        self._doubted: dict[UnitKey, Doubtful] = {}
+        """Units with an operation that got no clear answer in this run: asked once is enough."""
+        self._doubts, self._sent_then = 0, 0
+        """Doubts in a row, and what was sent before the last of them."""
         self.units: Counter[str] = Counter()
         """Units something was sent for."""
 
@@ -116,6 +122,24 @@ class Deliverer:
         """Begin no further unit; those under way have their whole cost set aside, and are told to their end."""
         self._draining = True
 
+    def doubt(self, error: Doubtful) -> None:
+        """A unit waits because its operation is in doubt, or what it needs is.
+
+        Raises:
+            Doubtful: Too many one after the other: it is the target's fault, not theirs.
+        """
+        if self._doubts >= _DOUBTS:
+            raise error
+
+    def conclude(self) -> None:
+        """Everything was tried.
+
+        Raises:
+            Doubtful: Something is in doubt, and nothing got an answer: it is the target's fault, too.
+        """
+        if self._doubted and not self.sent:
+            raise next(iter(self._doubted.values()))
+
     async def ensure(self, key: UnitKey, phase: int = 0, above: tuple[UnitKey, ...] = ()) -> None:
         """Deliver a unit, once, however many lanes ask for it.
 
@@ -126,6 +150,7 @@ class Deliverer:
 
         Raises:
             Refused, Paused: The run ends; everything claimed is settled or stays in doubt.
+            Doubtful: Only this unit waits, unless `doubt` says otherwise.
             Stopped: The run is asked to end.
         """
         state: tuple[bool, str | None] | None = None
@@ -143,6 +168,8 @@ class Deliverer:
                 await asyncio.shield(running)
         if state is None or not state[0]:
             return
+        if key in self._doubted:
+            raise self._doubted[key]
         future = self._under_way[key] = asyncio.get_running_loop().create_future()
         try:
             await self._deliver(key, state[1], phase, above)
@@ -177,7 +204,7 @@ class Deliverer:
             plan, results = await self._round(key, looked, phase, above)
         verdicts = [self._verdict(plan, ref, results) for ref in plan.decided.verdicts]
         # What failed is tried again in every run: the cause may have been mended on either side.
-        later = any(outcome.state == "later" for outcome in results.values())
+        later = any(outcome.state in WAITS for outcome in results.values())
         clean = not plan.waits and not later and all(verdict.state != "failed" for verdict in verdicts)
 
         def finish(connection: Connection) -> None:
@@ -210,8 +237,25 @@ class Deliverer:
                 for window in windows(plan.steps, self._window):
                     if self._settler.stopping:
                         await self._leave(plan, results)
-                    await self._send(plan, window, results)
+                    try:
+                        await self._send(plan, window, results)
+                    except Doubtful as error:
+                        await self._left_in_doubt(plan, results, error)
+                        raise
         return plan, results
+
+    async def _left_in_doubt(self, plan: Delivery, results: dict[str, Outcome], error: Doubtful) -> None:
+        """An operation gets no clear answer: the unit's tails are said, or what stands of it would wait unread."""
+        total = self.sent.total()
+        self._doubts = self._doubts + 1 if total == self._sent_then else 1
+        self._sent_then = total
+        self._doubted[plan.decided.key] = error
+        self.postponed += 1
+        log.warning("unit.doubtful", unit=plan.decided.key, why=error.message)
+        stands = results or any(row.receipt is not None for row in plan.known.values())
+        tails = [step for step in plan.steps if step.op.tail and step.op.name not in results and not step.left]
+        if stands and tails:
+            await self._send(plan, tails, results)
 
     async def _leave(self, plan: Delivery, results: dict[str, Outcome]) -> None:
         """The run is asked to end inside a unit: its tails are said first, or its messages would wait unread.
@@ -278,12 +322,12 @@ class Deliverer:
                 failpoint("operation.before")
                 try:
                     outcome = await self._one(plan, step, results, foreign)
-                except (Paused, Stopped):
+                except (Paused, Refused, Stopped):
                     if not step.left:  # it certainly did not leave
                         settled[-1] = Settled(step.op.name, "released")
                     raise
                 results[step.op.name] = outcome
-                state = "released" if outcome.state == "later" else outcome.state
+                state = "released" if outcome.state in ("later", "absent") else outcome.state
                 settled[-1] = Settled(step.op.name, state, outcome.receipt, step.digest)
         finally:
             reached = {item.name for item in settled}
@@ -396,7 +440,7 @@ class Deliverer:
         if failed:
             return msgspec.structs.replace(verdict, state="failed", reason=failed[0])
         if not mine or not _complete(plan, ref, results):
-            later = [results[name].reason for name in mine if name in results and results[name].state == "later"]
+            later = [results[name].reason for name in mine if name in results and results[name].state in WAITS]
             return msgspec.structs.replace(verdict, reason=later[0]) if later else verdict
         declined = _declined(plan, mine, results)
         if declined:
@@ -431,7 +475,7 @@ def _wrote(outcome: Outcome | None) -> bool:
 
 def _own(plan: Delivery, results: Mapping[str, Outcome], name: str) -> Receipt | None:
     if name in results:
-        return results[name].receipt if results[name].state == "done" else None
+        return results[name].receipt if results[name].state in ("done", "due") else None
     row = plan.known.get(name)
     return row.receipt if row is not None and row.state in ("done", "due") else None
 

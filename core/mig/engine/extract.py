@@ -9,12 +9,11 @@ import structlog
 from msgspec import Struct, field
 from sqlalchemy import Connection
 
-from mig.engine.decide import staged_digest
 from mig.errors import RecordError, Unreadable
 from mig.journal import staging
 from mig.journal.staging import Staged
 from mig.journal.store import Journal
-from mig.model import Conversation, Kind, Record, Ref, digest, encode, epoch_ms
+from mig.model import Conversation, Kind, Record, Ref, content_digest, digest, encode, epoch_ms
 from mig.platforms import Parsed, Partition, Raw, Scope, Source, SourceSpec, Target
 
 log = structlog.get_logger("mig.extract")
@@ -75,6 +74,10 @@ class Extractor:
         self._fetching = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
         self.unreadable: dict[Kind, str] = {}
+        self.unparsed: set[Ref] = set()
+        """Seen in this run where only a part was to be read, and in quarantine: they could not be parsed."""
+        self.whole: set[Kind] = set()
+        """Of what every row is read, in this run or in one before."""
         self.stopping = False
 
     async def extract(self, scope: Scope) -> None:
@@ -84,6 +87,7 @@ class Extractor:
             Refused, Paused: The run ends; what was read stays.
         """
         parts = await self._source.partitions(scope)
+        self.whole = {self._spec.resources[part.resource] for part in parts if part.whole}
         async with asyncio.TaskGroup() as group:
             if not self.stopping:
                 self._tasks = [group.create_task(self._partition(part, scope)) for part in parts]
@@ -166,11 +170,14 @@ class Extractor:
         """One page into the journal; raws that are there already, byte for byte, are not parsed again."""
         known = await self._journal.read(lambda c: staging.known_digests(c, self._mig, rows))
         page = _Parsed()
+        same: list[Raw] = []
         for raw in {(row.resource, row.id): row for row in rows}.values():  # of two in one page the later is newer
             value = digest(raw.body, raw.gone)
             before = known.get((raw.resource, raw.id))
             if before != value:
                 self._parse(raw, value, page, is_new=before is None)
+            elif not raw.gone:
+                same.append(raw)
 
         def stage(connection: Connection) -> None:
             staging.stage_raws(connection, self._mig, page.raws)
@@ -181,6 +188,10 @@ class Extractor:
                 staging.save_checkpoint(connection, self._mig, part, scope, checkpoint)
 
         await self._journal.write(stage)
+        if part is None or not part.whole:
+            self.unparsed -= {item.ref for item in page.staged}
+            self.unparsed |= {item.ref for item in page.staged if item.failure}
+            self.unparsed |= await self._journal.read(lambda c: staging.unparsed_of(c, self._mig, same))
 
     def _parse(self, raw: Raw, value: str, page: _Parsed, *, is_new: bool) -> None:
         page.raws.append((raw, value))
@@ -212,7 +223,7 @@ class Extractor:
             resource=raw.resource,
             raw_id=raw.id,
             body=encode(record),
-            digest=staged_digest(record),
+            digest=content_digest(record),
             changed_at=record.changed_at.isoformat() if record.changed_at else None,
             parent=place.parent,
             own=f"{max(ms, 0):015d}.{rank:03d}.{name}",

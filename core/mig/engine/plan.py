@@ -178,9 +178,11 @@ def _vanished(
 ) -> list[Step]:
     """Operations nobody wants any more: taken back where their record lives on without them, or elsewhere.
 
-    What carries a record that is not loaded any more (deleted, spam by now) stays: what was moved once is kept.
+    What carries a record that is not loaded any more (deleted, spam by now) stays: what was moved once is kept. So does
+    what carries one in quarantine: nobody knows what it would become, and what was moved of it is all there is.
     """
     steps = []
+    known_whole = all(verdict.state != "failed" for verdict in decided.verdicts.values())
     for name, row in known.items():
         never_there = row.state == "gone" or (row.state == "failed" and row.receipt is None)
         if name in names or never_there or row.tail:
@@ -190,7 +192,7 @@ def _vanished(
             for ref in row.carries
             if ref in moved or (_loaded(decided, ref) and (everything or ref in decided.changed))
         ]
-        if alive or not row.carries:
+        if alive or (known_whole and not row.carries):
             doubtful = row.state == "sending"
             steps.append(
                 Step(op=as_sent(row), action="undo", digest=row.digest, doubtful=doubtful, before=row, old=row.receipt)
@@ -200,7 +202,7 @@ def _vanished(
 
 def _loaded(decided: Decided, ref: Ref) -> bool:
     verdict = decided.verdicts.get(ref)
-    return verdict is not None and verdict.fate == "load"
+    return verdict is not None and verdict.fate == "load" and verdict.state != "failed"
 
 
 def as_sent(row: OperationRow) -> Operation:

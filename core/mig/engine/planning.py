@@ -136,6 +136,12 @@ class Planner:
         return (math.ceil(turns) - 1 if level.bucket.daily else turns) * level.bucket.per_s
 
 
+def add_failed(plan: Plan, kind: str, reason: str) -> None:
+    """Add a record that could not be parsed and is in no unit."""
+    _count(plan, kind, "failed", 1)
+    plan.reasons[kind, "failed", counts.without_ids(reason)] += 1
+
+
 def _word(row: RecordRow, verdict: Verdict, *, changed: bool) -> str:
     if verdict.state == "failed":
         return "failed"

@@ -16,6 +16,8 @@ _REFUSALS = 60
 """429s in a row after which the run pauses."""
 _LONGEST_WAIT_S = 30.0
 _REMEMBERED = 10_000
+WAITS = ("later", "absent", "due")
+"""How a step may end that leaves something for the next run."""
 Fill = Callable[[Operation], Body]
 """Fills the open receipts of a body."""
 Orphaned = Callable[[], Awaitable[None]]
@@ -26,11 +28,16 @@ class Stopped(Exception):
     """The run is asked to end: lanes leave after the window they are in."""
 
 
+class Doubtful(Refused):
+    """One operation never gets a clear answer: it stays in doubt. Where others get theirs, only its unit waits."""
+
+
 class Outcome(Struct, frozen=True):
     """How a step ended."""
 
     state: str
-    """done, failed, gone; later: clearly not sent, and nothing is wrong with it."""
+    """done, failed, gone; later: clearly not sent, and nothing is wrong with it. While a lost journal is rebuilt also
+    absent: it is not there; due: it stands there otherwise than it is wanted."""
     receipt: Receipt | None = None
     reason: str = ""
 
@@ -71,7 +78,8 @@ class Settler:
             What it became; `failed` when the target refuses it.
 
         Raises:
-            Refused: The target cannot be reached, or never answers clearly; what is in doubt stays in doubt.
+            Refused: The target cannot be reached; what is in doubt stays in doubt.
+            Doubtful: It never answers this clearly; likewise.
             Paused: A quota is used up; `step.left` says whether an attempt is still in doubt.
             Stopped: The run is asked to end; likewise.
         """
@@ -87,7 +95,7 @@ class Settler:
                     if found is not None:
                         return found
                     sent_at = None
-                    step.left = step.left and step.alone  # a clear no; of a birth nobody can give one
+                    step.left = step.left and not _is_clear(step)
                 return await self._act(step, Call(unit, step.op, fill(step.op), step.files))
             except Rejected as error:
                 return Outcome("failed", step.old, f"{error.message}. {error.hint}".strip())
@@ -110,12 +118,12 @@ class Settler:
                 self.troubles += 1
                 silent_since = None
                 unclear += 1
+                step.left = True
                 if unclear >= self._attempts:
-                    raise Refused(
+                    raise Doubtful(
                         f"the target keeps answering unclearly ({error.message})",
                         "Run again later: what is in doubt is asked about first.",
                     ) from error
-                step.left = True
                 if step.alone and sent_at is None:
                     await orphaned()
                 sent_at = self._clock.monotonic() if sent_at is None else sent_at
@@ -178,3 +186,13 @@ class Settler:
         if step.action in ("undo", "ask") and (receipt is None or step.action == "undo"):
             return Outcome("gone", receipt)
         return Outcome("done", receipt) if receipt is not None else None
+
+
+def _is_clear(step: Step) -> bool:
+    """Whether a question was answered "it is not there": of a birth nobody can ask, of what stands there nobody does.
+
+    What may have changed or removed it was only waited for. Until it is said again and answered, it is in doubt.
+    """
+    return step.op.effect is Effect.FREE or (
+        step.op.effect is Effect.CREATE and step.op.marker is not None and step.old is None
+    )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import socket
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
@@ -19,6 +19,7 @@ from sqlalchemy import Connection
 
 from mig.budgets import Budgets, NoRoom
 from mig.clock import Clock
+from mig.engine.adopt import Adopter, AdoptingDeliverer, AdoptingTarget
 from mig.engine.canary import MARK, CanarySource, narrowed
 from mig.engine.decide import Decider
 from mig.engine.deliver import Deliverer
@@ -26,14 +27,15 @@ from mig.engine.extract import Extractor
 from mig.engine.files import Files
 from mig.engine.lanes import Lanes
 from mig.engine.live import Live, Progress
-from mig.engine.planning import Plan, Planner
-from mig.engine.protocol import Settler, Stopped
-from mig.engine.select import Selector, is_narrow
+from mig.engine.planning import Plan, Planner, add_failed
+from mig.engine.protocol import Doubtful, Settler, Stopped
+from mig.engine.select import PARTS, Selector, is_narrow
 from mig.errors import MigError, Paused, Refused, Unreadable, Usage
-from mig.journal import counts, delivery, staging
+from mig.journal import adoption, counts, delivery, failures, staging
 from mig.journal.counts import KindCount
+from mig.journal.failures import Failure
 from mig.journal.store import Journal
-from mig.model import TYPES
+from mig.model import CONVERSATION, TYPES
 from mig.platforms import Access, CanConclude, Mapper, Scope, Source, SourceSpec, Target, TargetSpec, UnitKey
 from mig.settings import EngineSettings
 
@@ -41,6 +43,8 @@ log = structlog.get_logger("mig.run")
 _PAGE = 500
 _SPARE_S = 1.0
 """By any reading of the clock a window has begun then."""
+_SHOWN = 20
+"""Quarantined records a report names."""
 _MISFITS = 20
 """Units too dear for what is left of a day, after which no other is tried."""
 
@@ -71,6 +75,8 @@ class Report(Struct, kw_only=True):
     """Units something was sent for, by kind."""
     notices: list[str] = field(default_factory=list)
     """What the target has to say at the end."""
+    adopted: bool = False
+    """A lost journal was rebuilt: what it calls loaded stood there already."""
     error: MigError | None = None
     plan: Plan | None = None
     """What would be done, where that was the question."""
@@ -117,6 +123,8 @@ class Run(Struct, kw_only=True):
     only: Callable[[Connection, int], Iterable[str]] | None = None
     """Gives the units it is about, instead of a scope's, when the source was read; from the migration's number."""
     remap: bool = False
+    adopt: bool = False
+    """Rebuild a lost journal from what stands on the target; write nothing to it."""
     transports: Mapping[str, Any] = field(default_factory=dict)
     """`source` and `target`: httpx transports, for tests."""
     progress: Progress = field(default_factory=Progress)
@@ -134,7 +142,7 @@ async def go(run: Run) -> Report:
     Raises:
         Refused, Usage: Before anything was recorded.
     """
-    if not run.plan_only:
+    if not run.plan_only and not run.adopt:
         check_acknowledged(run.target_spec, run.acknowledged)
     began = run.clock.monotonic()
     budgets = Budgets(run.clock, run.shares, await run.journal.read(delivery.load_budgets))
@@ -161,24 +169,34 @@ async def go(run: Run) -> Report:
                 "a rollback of this migration was begun and not finished: what still stands there is not known",
                 "Finish it with `mig rollback`; then run again.",
             )
+        target = await _looking(run, target, mig, origin)
+        status = adoption.ADOPTING if run.adopt else None
         number = await run.journal.write(
-            lambda c: counts.begin_run(c, mig, now=_stamp(run.clock), host=socket.gethostname(), pid=os.getpid())
+            lambda c: counts.begin_run(
+                c, mig, now=_stamp(run.clock), host=socket.gethostname(), pid=os.getpid(), status=status
+            )
         )
         engine = _Engine(run, source, target, mig, number, budgets, live, origin)
         try:
-            status, error = await engine.work()
+            ended, error = await engine.work()
         except Usage:
             await run.journal.write(
                 lambda c: counts.end_run(c, number, now=_stamp(run.clock), status="refused", report="{}")
             )
             raise
         finally:
-            engine.files.close()
-        report = await engine.report(status, error, began, access, is_new)
+            engine.close()
+        report = await engine.report(ended, error, began, access, is_new)
         used = budgets.unsaved()
         await run.journal.write(lambda c: delivery.save_budgets(c, used))
         await run.journal.write(
-            lambda c: counts.end_run(c, number, now=_stamp(run.clock), status=status, report=_summary(report))
+            lambda c: counts.end_run(
+                c,
+                number,
+                now=_stamp(run.clock),
+                status=adoption.ended(ended) if run.adopt else ended,
+                report=_summary(report, engine.narrow),
+            )
         )
         return report
 
@@ -212,26 +230,21 @@ class _Engine:
             progress=self._read,
             pause=lambda: self._live.open(run.progress, run.stop.is_set),
         )
-        self._narrow = is_narrow(run.scope) or run.only is not None
+        self.narrow = is_narrow(run.scope) or run.only is not None
         self._selector = Selector(
             run.journal, mig, types, run.source_spec.channels, self._extractor.fetch, lambda: self._extractor.unreadable
         )
-        self.files = Files(run.journal, mig, source, types, run.clock, run.engine, name=run.journal.name)
+        self._files = Files(run.journal, mig, source, types, run.clock, run.engine, name=run.journal.name)
         self._decider = Decider(run.chain, target, types, origin)
-        settler = Settler(
-            target,
-            run.clock,
-            born=run.clock.monotonic(),
-            attempts=run.engine.attempts,
-            patience_s=run.engine.patience_s,
-        )
-        self._deliverer = Deliverer(
+        self._adopting = target if isinstance(target, AdoptingTarget) else None
+        settler = _settler(run, target)
+        self._deliverer = (AdoptingDeliverer if self._adopting is not None else Deliverer)(
             run.journal,
             mig,
             number,
             self._decider,
             settler,
-            self.files,
+            self._files,
             budgets,
             window=run.engine.window,
             remap=run.remap,
@@ -245,6 +258,12 @@ class _Engine:
             waited_s=budgets.waited_s,
         )
 
+    def close(self) -> None:
+        """Let go of what lies on the disk beside the journal."""
+        self._files.close()
+        if self._adopting is not None:
+            self._adopting.places.close()
+
     async def work(self) -> tuple[str, MigError | None]:
         """Extract, then deliver; an error that ends the run ends it politely."""
         watcher = asyncio.create_task(self._watch())
@@ -253,9 +272,14 @@ class _Engine:
             await self._finish_begun()
             self._run.progress.stage = "extract"
             await self._extractor.extract(self._run.scope)
-            if self._narrow and not self._run.stop.is_set():
+            if self.narrow and not self._run.stop.is_set():
                 self._run.progress.stage = "select"
                 await self._select()
+            if self._adopting is not None and not self._run.stop.is_set():
+                self._run.progress.stage = "look"
+                await self._adopting.places.fill(
+                    self._adopting.proving, self._run.clock, self._run.stop.is_set, self._read
+                )
             if not self._run.stop.is_set() and self._run.plan_only:
                 self._run.progress.stage = "plan"
                 self._plan = await self._planned()
@@ -284,10 +308,30 @@ class _Engine:
         return ("interrupted" if self._run.stop.is_set() else "completed"), None
 
     async def _select(self) -> None:
-        if self._run.only is None:
-            await self._selector.select(self._run.scope)
-        else:
+        if self._run.only is not None:
             await self._selector.take(self._run.only)
+            return
+        try:
+            await self._selector.select(self._run.scope)
+        except Usage:
+            if not await self._homeless():
+                raise
+
+    async def _homeless(self) -> list[Failure]:
+        """What a narrowed run met and could not parse: it is in no unit, and no filter tells whether it is meant."""
+        scope = self._run.scope
+        if not is_narrow(scope) or self._run.only is not None:
+            return []
+        talk = PARTS | {CONVERSATION}
+        whole, unparsed = self._extractor.whole, self._extractor.unparsed
+        read = whole | talk if whole & talk else whole
+        left_out = talk if scope.kinds and not scope.kinds & talk else frozenset()
+
+        def find(connection: Connection) -> list[Failure]:
+            found = failures.homeless(connection, self._mig)
+            return [f for f in found if f.ref.kind not in left_out and (f.ref in unparsed or f.ref.kind in read)]
+
+        return await self._run.journal.read(find)
 
     def _end(self, error: MigError | None) -> None:
         self._ended, self._ended_at = error, self._run.clock.monotonic()
@@ -301,13 +345,17 @@ class _Engine:
         await self._target.prepare()
         for key in begun:
             if not self._deliverer.stopping:
-                with contextlib.suppress(Stopped):
+                try:
                     await self._deliverer.ensure(key)
+                except (Stopped, NoRoom):
+                    pass  # too dear for what is left of the day must not cost the others theirs
+                except Doubtful as error:
+                    self._deliverer.doubt(error)
         self._decider.forget()
 
     async def _planned(self) -> Plan:
         progress = self._run.progress
-        narrow = self._narrow
+        narrow = self.narrow
         progress.totals = await self._run.journal.read(lambda c: counts.dirty_units(c, self._mig, narrow=narrow))
         planner = Planner(
             self._run.journal,
@@ -321,7 +369,10 @@ class _Engine:
         def done(key: UnitKey) -> None:
             _add(progress.done, key.partition(":")[0], 1)
 
-        return await planner.plan(done)
+        plan = await planner.plan(done)
+        for one in await self._homeless():
+            add_failed(plan, one.ref.kind, one.reason)
+        return plan
 
     async def _deliver(self) -> None:
         """Every dirty unit, the most urgent first; a pass for each phase that something waits for."""
@@ -330,10 +381,11 @@ class _Engine:
         phase = 0
         while await self._pass(phase):
             phase += 1
+        self._deliverer.conclude()
 
     async def _pass(self, phase: int) -> bool:
         """Deliver once through. Returns: whether operations of later phases wait."""
-        totals = await self._run.journal.read(lambda c: counts.dirty_units(c, self._mig, narrow=self._narrow))
+        totals = await self._run.journal.read(lambda c: counts.dirty_units(c, self._mig, narrow=self.narrow))
         if not totals:
             return False
         self._run.progress.totals, self._run.progress.done = totals, {}
@@ -360,14 +412,18 @@ class _Engine:
 
     async def _units(self, after: tuple[int, int, str] | None) -> list[tuple[int, int, str]]:
         return await self._run.journal.read(
-            lambda c: delivery.next_units(c, self._mig, after, _PAGE, narrow=self._narrow)
+            lambda c: delivery.next_units(c, self._mig, after, _PAGE, narrow=self.narrow)
         )
 
     async def _lane(self, key: UnitKey, phase: int) -> None:
         try:
             if self._deliverer.stopping:
                 return
-            await self._deliverer.ensure(key, phase)
+            try:
+                await self._deliverer.ensure(key, phase)
+            except Doubtful as error:
+                self._deliverer.doubt(error)
+                return
             if self._deliverer.trouble is not None:
                 raise self._deliverer.trouble
         except Stopped:
@@ -407,9 +463,9 @@ class _Engine:
     ) -> Report:
         """The counts as the journal has them now."""
         journal, mig = self._run.journal, self._mig
-        narrow = self._narrow
+        narrow = self.narrow
         kinds = await journal.read(lambda c: counts.kinds(c, mig, self._number, narrow=narrow))
-        return Report(
+        report = Report(
             run_id=self._number,
             status=status,
             kinds=kinds,
@@ -424,15 +480,23 @@ class _Engine:
             waiting=await journal.read(lambda c: counts.waiting(c, mig)),
             warnings=await journal.read(lambda c: counts.warnings(c, mig, narrow=narrow)),
             postponed=self._deliverer.postponed,
-            sent=dict(self._deliverer.sent),
-            units=dict(self._deliverer.units),
+            sent=dict(self._deliverer.sent) if self._adopting is None else {},
+            units=dict(self._deliverer.units) if self._adopting is None else {},
             notices=self._notices,
+            adopted=self._adopting is not None,
             plan=self._plan,
             places=await journal.read(lambda c: counts.places(c, mig)) if self._run.canary else [],
             error=error,
             new_migration=is_new,
             others=0 if self._run.canary else await journal.read(lambda c: _others(c, mig)),
         )
+        _add_homeless(report, await self._homeless())
+        if self._adopting is not None and self._adopting.others:
+            report.notices.append(
+                f"{self._adopting.others} things on the target bear the mark of one that was adopted: "
+                "`mig verify` lists them as doubled"
+            )
+        return report
 
 
 def check_acknowledged(spec: TargetSpec, acknowledged: frozenset[str]) -> None:
@@ -472,6 +536,49 @@ async def _migration(run: Run, source: Source, target: Target) -> tuple[int, boo
     return number, is_new, f"{run.source_spec.name}:{organisation}"
 
 
+def _settler(run: Run, target: Target) -> Settler:
+    born, engine = run.clock.monotonic(), run.engine
+    if isinstance(target, AdoptingTarget):
+        return Adopter(target, run.clock, born=born, attempts=engine.attempts, patience_s=engine.patience_s)
+    return Settler(target, run.clock, born=born, attempts=engine.attempts, patience_s=engine.patience_s)
+
+
+async def _looking(run: Run, target: Target, mig: int, origin: str) -> Target:
+    """The target, or where a lost journal is rebuilt, a view of it that is not written to.
+
+    Raises:
+        Usage: The journal is not a lost one, or the target cannot tell what stands there.
+        Refused: It is half rebuilt: what it does not know yet would be sent a second time.
+    """
+    if not run.adopt:
+        if await run.journal.read(lambda c: adoption.is_unfinished(c, mig)):
+            raise Refused(
+                "this journal is being rebuilt and not whole yet: it does not know all that stands on the target",
+                "Finish it with `mig adopt`; then run again.",
+            )
+        return target
+    if await run.journal.read(lambda c: adoption.knows_more(c, mig)):
+        raise Usage(
+            "this journal knows this migration already, and more of it than the target can tell",
+            "`mig adopt` is for a lost one: name another journal with --state, or go on with `mig run`.",
+        )
+    found = AdoptingTarget(target, run.target_spec.name, origin)
+    await run.journal.write(lambda c: adoption.forget_unsettled(c, mig))
+    return found
+
+
+def _add_homeless(report: Report, found: Sequence[Failure]) -> None:
+    """Count what is in no unit as failed, too."""
+    reasons = Counter({(kind, word, why): n for kind, word, why, n in report.reasons})
+    for one in found:
+        kind = report.kinds.get(one.ref.kind, KindCount())
+        report.kinds[one.ref.kind] = msgspec.structs.replace(kind, in_scope=kind.in_scope + 1, failed=kind.failed + 1)
+        reasons[one.ref.kind, "failed", counts.without_ids(one.reason)] += 1
+    report.reasons = sorted((*key, n) for key, n in reasons.items())
+    shown = [(str(one.ref.kind), one.ref.id, one.reason) for one in found]
+    report.failures = sorted([*report.failures, *shown])[:_SHOWN]
+
+
 def _others(connection: Connection, mig: int) -> int:
     return sum(row.id != mig and MARK not in row.organisation for row in counts.migrations(connection))
 
@@ -504,5 +611,8 @@ def _stamp(clock: Clock) -> str:
     return now.isoformat(timespec="milliseconds")
 
 
-def _summary(report: Report) -> str:
-    return msgspec.json.encode({"kinds": report.kinds, "requests": report.requests, "seconds": report.seconds}).decode()
+def _summary(report: Report, narrow: bool) -> str:
+    """What the journal keeps of a run; an audit is as of the last that moved something, and of all if one did so."""
+    said = {"kinds": report.kinds, "requests": report.requests, "seconds": report.seconds}
+    how = {"narrow": narrow, "plan": report.plan is not None, **({"adopted": True} if report.adopted else {})}
+    return msgspec.json.encode({**said, **how}).decode()

@@ -8,12 +8,16 @@ import msgspec
 from msgspec import Struct
 from sqlalchemy import Connection, and_, case, func, insert, or_, select, update
 
+from mig.errors import Usage
 from mig.journal import selection
+from mig.journal.adoption import ADOPTING
 from mig.journal.schema import migration, operation, record, run, unit
 from mig.platforms import Receipt
 
 ROLLING_BACK = "rolling back"
 """The status of a rollback that has not come to its end, be it under way or killed."""
+CANARY = "~canary-"
+"""In the organisation of a canary's migration (`mig.engine.canary.MARK`)."""
 COLUMNS = ("loaded", "updated", "unchanged", "archived", "merged", "skipped", "failed", "pending")
 
 
@@ -45,6 +49,27 @@ def migrations(connection: Connection) -> list[MigrationRow]:
     """Every migration of the journal."""
     rows = connection.execute(select(migration).order_by(migration.c.id))
     return [MigrationRow(row.id, row.source, row.organisation, row.target, row.workspace) for row in rows]
+
+
+def choose(rows: list[MigrationRow], source: str, target: str) -> MigrationRow:
+    """The migration meant: by its platforms (or `platform:id`, as listed), or the only one.
+
+    Raises:
+        Usage: None fits, or several do.
+    """
+    named = [row for row in rows if CANARY in source or CANARY not in row.organisation]
+    fitting = [
+        row
+        for row in (named or rows)  # a canary is meant only by its whole name, or where there is nothing else
+        if source in ("", row.source, f"{row.source}:{row.organisation}")
+        and target in ("", row.target, f"{row.target}:{row.workspace}")
+    ]
+    if len(fitting) == 1:
+        return fitting[0]
+    if not fitting:
+        raise Usage("this journal holds no such migration", "Begin one with `mig run`, or name another --state.")
+    listed = "\n".join(f"{r.source}:{r.organisation} -> {r.target}:{r.workspace}" for r in fitting)
+    raise Usage("this journal holds several migrations", f"Name one with --source and --target:\n{listed}")
 
 
 def kinds(connection: Connection, mig: int, run_number: int, *, narrow: bool = False) -> dict[str, KindCount]:
@@ -188,8 +213,9 @@ def _before(connection: Connection, column: Any, mark: str) -> Any:
 
 def begin_run(connection: Connection, mig: int, *, now: str, host: str, pid: int, status: str | None = None) -> int:
     """A new run, or with a status `ROLLING_BACK` a rollback; one that never ended (it was killed) is closed first."""
+    word = case((run.c.status == ADOPTING, f"{ADOPTING}, killed"), else_="killed")
     connection.execute(
-        update(run).where(run.c.migration == mig, run.c.ended_at.is_(None)).values(ended_at=now, status="killed")
+        update(run).where(run.c.migration == mig, run.c.ended_at.is_(None)).values(ended_at=now, status=word)
     )
     made = connection.execute(insert(run).values(migration=mig, started_at=now, host=host, pid=pid, status=status))
     assert made.inserted_primary_key is not None

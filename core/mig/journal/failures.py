@@ -16,6 +16,7 @@ from msgspec import Struct
 from sqlalchemy import ColumnElement, Connection, and_, false, literal, or_, select, tuple_, update
 
 from mig.errors import Lost, Unreadable
+from mig.journal.orphans import UNPARSED
 from mig.journal.schema import operation, raw, record
 from mig.journal.store import Journal
 from mig.journal.text import Foreign
@@ -54,6 +55,17 @@ def failed(connection: Connection, mig: int) -> Iterator[Failure]:
         if len(rows) < _PAGE:
             return
         kind, name = rows[-1].kind, rows[-1].id
+
+
+def homeless(connection: Connection, mig: int) -> Iterator[Failure]:
+    """Quarantined records that could not be parsed and belong to nothing: no filter tells whether it means them."""
+    rows = connection.execute(
+        select(record.c.kind, record.c.id, record.c.resource, record.c.reason)
+        .where(record.c.migration == mig, record.c.unit.is_(None), UNPARSED)
+        .order_by(record.c.kind, record.c.id)
+    )
+    for row in rows:
+        yield Failure(Ref(Kind(row.kind), row.id), row.resource, row.reason, None)
 
 
 def place(connection: Connection, mig: int, key: str | None) -> str:

@@ -108,6 +108,18 @@ def known_digests(connection: Connection, mig: int, rows: Sequence[Raw]) -> dict
     return known
 
 
+def unparsed_of(connection: Connection, mig: int, rows: Sequence[Raw]) -> set[Ref]:
+    """What is in quarantine because one of these raws could not be parsed."""
+    found: set[Ref] = set()
+    for resource in {row.resource for row in rows}:
+        for chunk in _chunks([row.id for row in rows if row.resource == resource]):
+            among = record.c.migration == mig, record.c.resource == resource, record.c.raw_id.in_(chunk), UNPARSED
+            found.update(
+                Ref(row.kind, row.id) for row in connection.execute(select(record.c.kind, record.c.id).where(*among))
+            )
+    return found
+
+
 def stage_raws(connection: Connection, mig: int, rows: Sequence[tuple[Raw, str]]) -> None:
     """Keep raws verbatim (compressed), each with its digest."""
     upsert(

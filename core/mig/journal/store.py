@@ -74,9 +74,14 @@ class Journal:
         url = self._engine.url
         if url.get_backend_name() != "sqlite":
             return digest(url.render_as_string(hide_password=True))[:12]
-        if not url.database or url.database == ":memory:":
-            return ""
-        return digest(str(Path(url.database).absolute()))[:12]
+        return digest(str(self.file))[:12] if self.file is not None else ""
+
+    @property
+    def file(self) -> Path | None:
+        """Where it lies; None: in memory, or on a server."""
+        url = self._engine.url
+        is_file = url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:"
+        return Path(str(url.database)).absolute() if is_file else None
 
     def acquire(self) -> None:
         """Become the one writer.

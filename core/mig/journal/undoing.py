@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import ColumnElement, Connection, delete, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, case, delete, select, tuple_, update
 
+from mig.journal.orphans import UNPARSED
 from mig.journal.schema import operation, record, unit
 from mig.model import Ref
 
@@ -40,11 +41,11 @@ def forget_some(connection: Connection, mig: int, key: str, names: Sequence[str]
 
 
 def _renew(connection: Connection, mig: int, key: str, which: ColumnElement[bool]) -> None:
-    """These records wait again, and their unit is looked at in the next run."""
+    """These records wait again, and their unit is looked at in the next run; what could not be parsed stays so."""
     connection.execute(
         update(record)
         .where(record.c.migration == mig, which, record.c.state.in_(("sending", "done", "failed")))
-        .values(state="staged", loaded_run=None, updated_run=None, mapped=None)
+        .values(state=case((UNPARSED, record.c.state), else_="staged"), loaded_run=None, updated_run=None, mapped=None)
     )
     connection.execute(
         update(unit)

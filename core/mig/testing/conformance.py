@@ -6,10 +6,13 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import msgspec
+
 from mig.compare import differences
 from mig.model import Kind, Record, Ref
 from mig.platforms import (
     Call,
+    CanAdopt,
     CanProve,
     Effect,
     File,
@@ -75,11 +78,14 @@ async def check_unit(
     rendered = target.render(unit, look)
     _check_rendering(rendered, target.render(unit, look), unit)
     receipts: dict[str, Receipt] = {}
+    calls: list[Call] = []
     for operation in rendered.operations:
         body = _filled(operation.body, receipts, answers or {})
         call = Call(unit.key, operation, body, {ref: _spooled(ref, files or {}) for ref in _files_in(body)})
+        calls.append(msgspec.structs.replace(call, files={}))
         await _check_delivery(target, call, receipts)
     await _check_reading(target, unit, rendered, receipts, normals, look)
+    await _check_adoption(target, unit, calls, receipts)
     return receipts
 
 
@@ -111,6 +117,23 @@ async def _check_delivery(target: Target, call: Call, receipts: dict[str, Receip
         raise Broken(f"{operation.name}: find says no after it was sent")
     if operation.effect is Effect.PUT:
         (receipts[operation.name],) = await target.send([call])
+
+
+async def _check_adoption(target: Target, unit: Unit, calls: Sequence[Call], receipts: Mapping[str, Receipt]) -> None:
+    """Of all that was sent the target can tell that it stands there as it is wanted, and what it answered."""
+    if not isinstance(target, CanAdopt):
+        return
+    where = target.where(receipts)
+    for call in calls:
+        name, sent = call.op.name, receipts[call.op.name]
+        found = await target.adopt(call, unit.origin, [where] if where else [])
+        if found is None:
+            raise Broken(f"{name}: it was sent, and adopt does not find it")
+        if not found.same:
+            raise Broken(f"{name}: it was just sent, and adopt takes it for changed")
+        told, said = [(one.values, one.origin, one.declined) for one in (found.receipt, sent)]
+        if told != said:
+            raise Broken(f"{name}: it answered {said!r}, and is adopted with {told!r}")
 
 
 async def _check_reading(

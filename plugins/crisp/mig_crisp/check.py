@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from mig import Clock, Finding, MigError
+from mig import Clock, Finding, MigError, NotApplied, Unclear
 from mig_crisp.client import PACES, CrispClient, made_id
 from mig_crisp.events import Events
 from mig_crisp.office import Office
@@ -68,9 +68,11 @@ class Check:
         )
 
     async def _reads(self, scope: str, path: str) -> Finding:
-        status = await self._client.status(path)
+        status = await self._status(path)
         if status in (200, 206):
             return Finding(name=scope, state="ok", text="granted")
+        if status in _NO_WORD or status >= 500:
+            return Finding(name=scope, state="fail", text=f"not known: {_said(status)}", hint=_LATER)
         if status == 402:
             return Finding(name=scope, state="warn", text="the plan lacks it (402)", hint="What needs it is archived.")
         return Finding(
@@ -79,6 +81,13 @@ class Check:
             text=f"refused (status {status})",
             hint="Give the token this scope; plugin tokens ask for it in the Marketplace.",
         )
+
+    async def _status(self, path: str) -> int:
+        """What a GET is answered with; 0: nothing, or nothing whole."""
+        try:
+            return await self._client.status(path)
+        except (NotApplied, Unclear):
+            return 0
 
     def _plan(self) -> Finding:
         plan = self._office.plan
@@ -138,9 +147,11 @@ class Check:
         return Finding(name="removal", state="ok", text="conversations can be removed again")
 
     async def _helpdesk(self) -> Finding:
-        status = await self._client.status("{site}/helpdesk")
+        status = await self._status("{site}/helpdesk")
         if status in (200, 206):
             return Finding(name="helpdesk", state="ok", text="present")
+        if status in _NO_WORD or status >= 500:
+            return Finding(name="helpdesk", state="warn", text=f"not known: {_said(status)}", hint=_LATER)
         return Finding(
             name="helpdesk",
             state="warn",
@@ -187,4 +198,11 @@ class Check:
         )
 
 
+def _said(status: int) -> str:
+    return f"Crisp did not answer well (status {status})" if status else "Crisp gave no whole answer"
+
+
+_NO_WORD = (0, 408, 420, 423, 429)
+"""Statuses, beside those of a server in trouble, that say nothing of what the token may do."""
+_LATER = "This says nothing of the token: run `mig check` again in a few minutes (status.crisp.chat tells of outages)."
 _NO_SOCKET = 'Allow wss to Crisp\'s socket, or set files = "folder:PATH" or "link" under [target].'

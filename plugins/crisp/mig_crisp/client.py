@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-from collections.abc import Mapping
+import re
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -19,8 +20,15 @@ log = structlog.get_logger("mig.crisp")
 #: Conversations that may be created, per plan: amount and seconds (docs/api/crisp.md, section 2, 2).
 PACES = {"free": (10, 90.0), "mini": (15, 60.0), "essentials": (25, 60.0), "plus": (40, 60.0)}
 DAY = 86_400.0
-_OF_RECORDS = (400, 404, 405, 409, 422)
-"""What the API says of one record; without its envelope a gateway says it, of nothing in particular."""
+_OF_RECORDS = (400, 403, 404, 405, 409, 422)
+"""What the API says of one record or one token; without its envelope a gateway says it, of nothing in particular."""
+_NAME = r"[A-Za-z_][A-Za-z0-9_]{0,39}"
+_MISFIT = re.compile(
+    rf"(?:Got response error: )?data(?P<path>(?:\.{_NAME}|\[\d{{1,9}}\]){{0,8}}) should"
+    rf"(?: have required property '(?P<lacking>\.?{_NAME})')?"
+)
+"""How the API's schema says what is wrong (docs/api/crisp.md, section 1): behind "should" values may stand."""
+_INDEX = re.compile(r"\[\d+\]")
 _SLACK = 0.02
 _PROBE_S = max(per_s for _, per_s in PACES.values())
 """The longest window of creations: after it only the quota can still refuse."""
@@ -218,7 +226,9 @@ class CrispClient:
                 f"this token may not do {what} (403 {reason})",
                 "Give it the scope (docs/configure.md lists them), or use a website token.",
             )
-        raise Rejected(f"Crisp refused it ({answer.status} {reason} on {what})", _way_out(answer.status), field=reason)
+        where = f", '{path}'" if (path := _property(answer)) else ""
+        said = f"Crisp refused it ({answer.status} {reason} on {what}{where})"
+        raise Rejected(said, _way_out(answer.status), field=reason)
 
     def _slow_down(self, refused_at: float) -> None:
         """It was the pace: the plan is smaller than we were told, or others create conversations too.
@@ -239,6 +249,21 @@ class CrispClient:
             "Run the same command again tomorrow; it goes on where it stopped. A plugin token's quota can be raised.",
             retry_after_s=budgets.resumes_in(REQUESTS) if REQUESTS in budgets.levels else None,
         )
+
+
+async def read_back(client: CrispClient, session: str) -> AsyncIterator[list[dict[str, Any]]]:
+    """The messages of a conversation, page by page from the latest back; some come twice."""
+    before: int | None = None
+    while True:
+        query = {"timestamp_before": before} if before is not None else None
+        page = await client.get(f"/conversation/{session}/messages", query) or []
+        rows = [row for row in page if isinstance(row, dict)]
+        if not rows:
+            return
+        yield rows
+        # One more than the earliest: equal times may straddle the page, and the mark itself may be left out.
+        after = min(int(row.get("timestamp") or 0) for row in rows) + 1
+        before = after if before is None else min(after, before - 1)
 
 
 def segment(text: str) -> str:
@@ -273,10 +298,21 @@ def _reason(answer: Answer) -> str:
     return reason if reason.replace("_", "").isalnum() and len(reason) < 64 else ""
 
 
+def _property(answer: Answer) -> str:
+    """Which property of a body the schema did not like: its path, without a word of what stood there."""
+    data = _envelope(answer).get("data")
+    found = _MISFIT.match(str(data.get("message", ""))) if isinstance(data, Mapping) else None
+    if found is None:
+        return ""
+    lacking = found["lacking"] or ""
+    path = found["path"] + (lacking if lacking.startswith(".") or not lacking else f".{lacking}")
+    return _INDEX.sub("[]", path)
+
+
 def _way_out(status: int) -> str:
     if status == 402:
         return "The workspace's plan lacks this; upgrade it for the time of the migration, then run again."
     return "Correct the record at the source, or its mapping; the next run tries again."
 
 
-__all__ = ["CREATIONS", "PACES", "REQUESTS", "CrispClient", "made_id", "segment"]
+__all__ = ["CREATIONS", "PACES", "REQUESTS", "CrispClient", "made_id", "read_back", "segment"]

@@ -20,6 +20,9 @@ from mig import (
     Keep,
     Kind,
 )
+from mig_crisp.forms import media, origin_of
+from mig_crisp.office import Office
+from mig_crisp.settings import CrispSettings
 
 _EXACT = Keep("exact")
 KEEPS: Mapping[tuple[Kind, str], Keep] = {
@@ -34,7 +37,7 @@ KEEPS: Mapping[tuple[Kind, str], Keep] = {
     (CONTACT, "external_ids"): Keep("moved:people data `external_ids`"),
     (CONTACT, "company"): Keep("moved:the profile's company block"),
     (CONTACT, "company_name"): Keep("moved:the profile's company block"),
-    (CONTACT, "tags"): Keep("exact", "profile segments, by name"),
+    (CONTACT, "tags"): Keep("normal:names", "profile segments, by name"),
     (CONTACT, "avatar"): _EXACT,
     (CONTACT, "gender"): _EXACT,
     (CONTACT, "locale"): Keep("exact", "people data `language`; its language among the profile's locales"),
@@ -53,7 +56,7 @@ KEEPS: Mapping[tuple[Kind, str], Keep] = {
     (CONVERSATION, "priority"): Keep("exact", "data `source_priority`"),
     (CONVERSATION, "direction"): Keep("lost", "it shows in the messages"),
     (CONVERSATION, "language"): Keep("lost"),
-    (CONVERSATION, "tags"): Keep("exact", "segments, by name"),
+    (CONVERSATION, "tags"): Keep("normal:names", "segments, by name"),
     (CONVERSATION, "agents"): Keep("moved:routing, and data `source_assignee`", "an operator with the e-mail"),
     (CONVERSATION, "teams"): Keep("moved:data `source_team`"),
     (CONVERSATION, "queue"): Keep("moved:inbox of its name, and data `source_queue`"),
@@ -86,7 +89,9 @@ KEEPS: Mapping[tuple[Kind, str], Keep] = {
     (NOTE, "text"): Keep("exact", "a private note; of a contact: on its notepad, dated and signed"),
     (NOTE, "mentions"): Keep("lost", "a mention would notify"),
     (ATTACHMENT, "name"): Keep("moved:content `name` of a file message", "without folders and control characters"),
-    (ATTACHMENT, "mime"): Keep("moved:content `type` of a file message", "without parameters"),
+    (ATTACHMENT, "mime"): Keep(
+        "normal:media", "content `type` of a file message, without parameters; a link in a private note tells none"
+    ),
     (ATTACHMENT, "size"): Keep("moved:the uploaded bytes"),
     (ATTACHMENT, "url"): Keep("lost", "only `files = link` keeps it"),
     (TAG, "name"): Keep("exact", "segment"),
@@ -108,8 +113,6 @@ def addresses(value: object) -> object:
 
 def channel(value: object) -> object:
     """A channel as an origin tells it."""
-    from mig_crisp.saying import origin_of
-
     return origin_of(str(value)) if not str(value).startswith("urn:") else value
 
 
@@ -124,10 +127,28 @@ def nickname(value: object) -> object:
     return str(value).strip()
 
 
+def names(value: object) -> object:
+    """References as a set of names: the platform gives them no order."""
+    return sorted({str(ref) for ref in value}) if isinstance(value, list) else value
+
+
 NORMALS: Mapping[str, Callable[[object], object]] = {
     "addresses": addresses,
     "channel": channel,
     "day": day,
+    "media": media,
+    "names": names,
     "nickname": nickname,
     "stripped": nickname,
 }
+
+
+def keeps_of(settings: CrispSettings, office: Office) -> Mapping[tuple[Kind, str], Keep]:
+    """What this workspace keeps, under these settings."""
+    narrowed: dict[tuple[Kind, str], Keep] = {}
+    if settings.spread_ties:
+        spread = Keep("moved:a millisecond later where times are equal")
+        narrowed |= {(MESSAGE, "sent_at"): spread, (NOTE, "written_at"): spread}
+    if not office.has_notes:
+        narrowed[NOTE, "text"] = Keep("moved:the archive", "this plan has no private notes")
+    return {**KEEPS, **narrowed}

@@ -31,6 +31,15 @@ def with_block(notepad: str, block: str) -> str:
     return f"{body.rstrip()}\n\n{mark}".strip()
 
 
+def block_of(notepad: str, name: str) -> str | None:
+    """The note of this id with its head; None: it is not there."""
+    for block in blocks_of(notepad):
+        head = _HEAD.match(block)
+        if head and head["id"] == name:
+            return block
+    return None
+
+
 def _spans(body: str) -> list[tuple[int, int]]:
     starts = [match.start() for match in _HEAD.finditer(body)]
     return list(pairwise([*starts, len(body)]))

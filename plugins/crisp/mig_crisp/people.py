@@ -122,23 +122,7 @@ class People:
     async def _merge(self, call: Call, people_id: str, ours: Mapping[str, str], origin: Origin) -> Receipt:
         """Bring a profile that stands there to what is wanted, without overwriting what others wrote."""
         wanted = _mapping(call.body["profile"])
-        now = await self._profile(people_id)
-        adopted = origin == Origin.ADOPTED
-        plain = {key: value for key, value in wanted.items() if key not in ("email", "notepad", "person")}
-        changes = merged_fields(plain, now, ours)
-        if adopted:
-            changes = {key: value for key, value in changes.items() if not now.get(key)}
-        if not adopted and "email" in ours and ours["email"] != digest(wanted["email"]):
-            changes["email"] = wanted["email"]
-        person = merged_person(_mapping(wanted["person"]), _mapping(now.get("person")), ours, adopted=adopted)
-        if person != _mapping(now.get("person")):
-            changes["person"] = person
-        notepad = _merged_notepad(str(wanted.get("notepad") or ""), str(now.get("notepad") or ""), adopted)
-        if notepad != str(now.get("notepad") or ""):
-            changes["notepad"] = notepad
-        segments = merged_segments(wanted.get("segments") or [], now.get("segments") or [], ours)
-        if segments != (now.get("segments") or []):
-            changes["segments"] = segments
+        changes = merge_changes(wanted, await self._profile(people_id), ours, adopted=origin == Origin.ADOPTED)
         if changes:
             await self._client.write("PATCH", f"/people/profile/{people_id}", changes)
             self._wrote(people_id, changes)
@@ -146,7 +130,7 @@ class People:
 
     async def _note(self, call: Call) -> Receipt:
         """A thread's note on its contact's notepad: once, however often it is sent."""
-        people_id, line = _id(call), _line(call.body)
+        people_id, line = _id(call), line_of(call.body)
         lock = self._notepads.setdefault(people_id, asyncio.Lock())
         async with lock:
             before = str((await self._profile(people_id)).get("notepad") or "")
@@ -179,6 +163,35 @@ class People:
                 self._written = {key: (when, text) for key, (when, text) in self._written.items() if when > late}
 
 
+def merge_changes(
+    wanted: Mapping[str, Any], now: Mapping[str, Any], ours: Mapping[str, str], *, adopted: bool
+) -> dict[str, Any]:
+    """What to write so that a profile as it stands becomes what is wanted, and what others wrote stays.
+
+    Args:
+        wanted: The whole profile.
+        now: As it stands.
+        ours: What we wrote last, by digest.
+        adopted: It was there before us.
+    """
+    plain = {key: value for key, value in wanted.items() if key not in ("email", "notepad", "person")}
+    changes = merged_fields(plain, now, ours)
+    if adopted:
+        changes = {key: value for key, value in changes.items() if not now.get(key)}
+    if not adopted and "email" in ours and ours["email"] != digest(wanted["email"]):
+        changes["email"] = wanted["email"]
+    person = merged_person(_mapping(wanted["person"]), _mapping(now.get("person")), ours, adopted=adopted)
+    if person != _mapping(now.get("person")):
+        changes["person"] = person
+    notepad = _merged_notepad(str(wanted.get("notepad") or ""), str(now.get("notepad") or ""), adopted)
+    if notepad != str(now.get("notepad") or ""):
+        changes["notepad"] = notepad
+    segments = merged_segments(wanted.get("segments") or [], now.get("segments") or [], ours)
+    if segments != (now.get("segments") or []):
+        changes["segments"] = segments
+    return changes
+
+
 def _is_edited(found: Mapping[str, Any], written: Mapping[str, str]) -> bool:
     """Whether somebody else has changed a profile since we wrote it, as far as it shows."""
     now = {name: found.get(name) for name in ("email", "segments", "company")}
@@ -191,7 +204,7 @@ def _is_edited(found: Mapping[str, Any], written: Mapping[str, str]) -> bool:
     return bool(changed or added or above.strip())
 
 
-def _line(body: Mapping[str, object]) -> str:
+def line_of(body: Mapping[str, object]) -> str:
     """A note's block, or that of a file: its head, and a link to it or why there is none."""
     line, file = str(body["line"]), _mapping(body.get("file"))
     if not file:

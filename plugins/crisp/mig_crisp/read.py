@@ -1,39 +1,24 @@
-"""Reading a unit back as neutral records, by the marks it carries: no journal needed."""
+"""Reading a unit back as neutral records, by the marks it carries, in as few requests as it takes."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from mig import (
-    ATTACHMENT,
-    CONTACT,
-    CONVERSATION,
-    MESSAGE,
-    NOTE,
-    TAG,
-    Address,
-    Attachment,
-    Contact,
-    Conversation,
-    Kind,
-    Message,
-    Note,
-    Present,
-    Record,
-    Ref,
-    from_epoch_ms,
-)
-from mig_crisp.client import CrispClient
-from mig_crisp.data import RESERVED_CONVERSATION, RESERVED_MESSAGE, RESERVED_PEOPLE
-from mig_crisp.render_thread import STATES
-from mig_crisp.text import joined
+import msgspec
 
-_STATUS = {state: status for status, state in STATES.items()}
-_URN = "urn:mig:"
-_LINK = re.compile(r"\[(?P<name>[^\]]*)\]\(\S+\)")
+from mig import CONTACT, CONVERSATION, TAG, Conversation, Kind, Oddity, Present, Ref
+from mig_crisp.client import CrispClient, segment
+from mig_crisp.data import RESERVED_CONVERSATION
+from mig_crisp.forms import STATES, is_reserved, moment, told
+from mig_crisp.marks import fingerprint, marker
+from mig_crisp.office import Office
+from mig_crisp.read_person import read_profile
+from mig_crisp.read_rows import Scene, hear, mark_of
+from mig_crisp.settings import CrispSettings
+
+Row = Mapping[str, Any]
 
 
 class Reader:
@@ -41,12 +26,21 @@ class Reader:
 
     Args:
         client: Talks to the workspace.
-        segment: The migration's own, which is no tag of the source.
+        settings: The target's: how texts and times were written.
+        office: Who works there.
     """
 
-    def __init__(self, client: CrispClient, segment: str) -> None:
+    def __init__(self, client: CrispClient, settings: CrispSettings, office: Office) -> None:
         self._client = client
-        self._segment = segment
+        self._settings = settings
+        self._operators = {one.user_id: one.name for one in office.operators.values()}
+        self._page = 0
+        """Messages in a page, once a page was followed by another; 0: not known, the API does not say."""
+        self._listed: dict[str, Row] = {}
+
+    def just_listed(self, rows: Iterable[Row]) -> None:
+        """Conversations a list has just shown: they are not asked for again while it is looked at."""
+        self._listed = {str(row["session_id"]): row for row in rows}
 
     async def read(self, kind: Kind, target_id: str) -> Present | None:
         """A profile or a conversation by its id; None when it is not there."""
@@ -57,157 +51,201 @@ class Reader:
         return None
 
     async def _profile(self, people_id: str) -> Present | None:
-        profile = await self._client.get(f"/people/profile/{people_id}")
+        profile = await self._client.get(f"/people/profile/{segment(people_id)}")
         if not isinstance(profile, dict):
             return None
-        found = await self._client.get(f"/people/data/{people_id}")
+        found = await self._client.get(f"/people/data/{segment(people_id)}")
         data = found.get("data") or {} if isinstance(found, dict) else {}
-        contact = contact_of(profile, data)
-        ids = _listed(data, "source_ids") or [contact.ref.id]
-        return Present(
-            kind=CONTACT, target_id=people_id, sources=[Ref(CONTACT, name) for name in ids if name], records=[contact]
-        )
+        return present_profile({"people_id": people_id, **profile}, data)
 
     async def _thread(self, session: str) -> Present | None:
-        conversation = await self._client.get(f"/conversation/{session}")
-        if not isinstance(conversation, dict):
+        conversation = self._listed.get(session) or await self._client.get(f"/conversation/{segment(session)}")
+        if not isinstance(conversation, Mapping):
             return None
-        rows = await self._messages(session)
-        root = conversation_of(conversation, self._segment)
-        records: list[Record] = [root, *messages_of(rows, root.ref)]
-        return Present(kind=CONVERSATION, target_id=session, sources=[root.ref] if root.ref.id else [], records=records)
+        shown = present_thread(conversation, self._settings)
+        origin = str(_data(conversation).get("source") or "")
+        rows = await self._messages(session, origin)
+        scene = Scene(
+            root=shown.records[0].ref,
+            origin=origin,
+            operators=self._operators,
+            nobody={self._settings.website_id: _called(rows, self._settings.website_id), session: ""},
+            escaped=self._settings.escape_markdown,
+            spread=self._settings.spread_ties,
+            stealthy_users=self._settings.stealth_user_messages,
+        )
+        heard = hear(rows, scene)
+        root = msgspec.structs.replace(shown.records[0], extra={**shown.records[0].extra, **heard.extra})
+        return msgspec.structs.replace(
+            shown,
+            records=[root, *heard.records],
+            flaws=[*shown.flaws, *heard.flaws],
+            foreign=heard.foreign,
+            whole=True,
+        )
 
-    async def _messages(self, session: str) -> list[dict[str, Any]]:
-        """All pages, oldest first, each message once for each time it stands there."""
-        rows: list[dict[str, Any]] = []
-        before: int | None = None
-        while True:
-            query = {"timestamp_before": before} if before is not None else None
-            page = await self._client.get(f"/conversation/{session}/messages", query) or []
-            known = {(row["fingerprint"], row["timestamp"]) for row in rows}
-            fresh = [row for row in page if (row["fingerprint"], row["timestamp"]) not in known]
-            if not fresh:
-                return rows
-            rows = [*fresh, *rows]
-            earliest = min(int(row["timestamp"]) for row in fresh)
-            # One more than the earliest: equal times may straddle the page, and the mark itself may be left out.
-            before = earliest + 1 if before != earliest + 1 else earliest
+    # ---- the messages of a conversation --------------------------------------------------------------------------
+
+    async def _messages(self, session: str, origin: str) -> list[Row]:
+        """All of them, oldest first, each as often as it stands there."""
+        rows, torn = await self._pages(session)
+        return await self._completed(session, rows, torn, origin) if torn else rows
+
+    async def _pages(self, session: str) -> tuple[list[Row], set[int]]:
+        """All pages, and the milliseconds of which no page shows the middle.
+
+        A mark is one more than the earliest time seen: equal times may straddle a page, and the mark itself may be
+        left out of the answer.
+        """
+        rows = await self._page_of(session, {})
+        size, torn = len(rows), set[int]()
+        while rows and (not self._page or size >= self._page):
+            at = _time(rows[0])
+            whole = await self._page_of(session, {"timestamp_before": at + 1})
+            page = [row for row in whole if _time(row) <= at]
+            later = [row for row in rows if _time(row) > at]
+            if page and _time(page[0]) < at:  # it reaches further back: all that stands at `at` is in it
+                self._page = max(self._page, size)
+                rows, size = [*page, *later], len(whole)
+                continue
+            if size < 2 or len(whole) < size:
+                rows = [*page, *later]  # there was room left in it
+                break
+            first = [row for row in await self._page_of(session, {"timestamp_after": at - 1}) if _time(row) == at]
+            both, overlap = _together(first, page)
+            torn |= set() if overlap else {at}
+            before = [row for row in await self._page_of(session, {"timestamp_before": at}) if _time(row) < at]
+            rows = [*before, *both, *later]
+            if not before:
+                break
+            self._page = max(self._page, len(whole))
+            size = len(before)
+        return rows, torn
+
+    async def _page_of(self, session: str, query: Mapping[str, str | int]) -> list[Row]:
+        page = await self._client.get(f"/conversation/{segment(session)}/messages", query or None)
+        rows = [row for row in page if isinstance(row, Mapping)] if isinstance(page, list) else []
+        return sorted(rows, key=_time)
+
+    async def _completed(self, session: str, rows: list[Row], torn: set[int], origin: str) -> list[Row]:
+        """With the parts of long texts no page shows, asked for one by one, each behind the part before it."""
+        counts: dict[Ref, int] = {}
+        places: dict[tuple[Ref, int], int] = {}
+        for place, row in enumerate(rows):
+            mark = mark_of(row)
+            if mark is not None and _time(row) in torn:
+                count = (row.get("properties") or {}).get("source_parts")
+                counts[mark.ref] = count if isinstance(count, int) else 0
+                places[mark.ref, mark.part] = place
+        found = [((place, 0), row) for place, row in enumerate(rows)]
+        for ref, count in counts.items():
+            place = -1
+            for number in range(1, count + 1):
+                place = places.get((ref, number), place)
+                if (ref, number) not in places:
+                    more = await self._message(session, marker(origin, ref, number))
+                    found += [((place, number), more)] if more is not None else []
+        return [row for _, row in sorted(found, key=lambda one: one[0])]
+
+    async def _message(self, session: str, mark: str) -> Row | None:
+        row = await self._client.get(f"/conversation/{segment(session)}/message/{fingerprint(mark)}")
+        return row if isinstance(row, Mapping) else None
 
 
-def contact_of(profile: Mapping[str, Any], data: Mapping[str, Any]) -> Contact:
-    """A profile and its people data as a contact."""
-    person = profile.get("person") or {}
-    custom = {key: value for key, value in data.items() if not _reserved(key, RESERVED_PEOPLE)}
-    return Contact(
-        ref=Ref(CONTACT, str(data.get("source_id") or "")),
-        name=str(person.get("nickname") or ""),
-        emails=[Address(value=v) for v in (str(profile.get("email") or ""), *_listed(data, "other_emails"))],
-        phones=[Address(value=v) for v in (str(person.get("phone") or ""), *_listed(data, "other_phones")) if v],
-        urls=[Address(value=v) for v in (str(person.get("website") or ""), *_listed(data, "other_urls")) if v],
-        tags=[Ref(TAG, name) for name in profile.get("segments") or []],
-        avatar=str(person.get("avatar") or ""),
-        gender=str(person.get("gender") or ""),
-        locale=str(data.get("language") or ""),
-        time_zone=str(data.get("time_zone") or ""),
-        birthday=_when(data.get("birthday")),
-        last_active_at=from_epoch_ms(int(profile["active"])) if profile.get("active") else None,
-        custom={key: value for key, value in custom.items() if not key.startswith("company_")},
+def _called(rows: Sequence[Row], user_id: str) -> str:
+    """What the platform calls an author that it fills in: mostly so, here."""
+    users = [user for row in rows if isinstance(user := row.get("user"), Mapping) and user.get("user_id") == user_id]
+    names = Counter(str(user.get("nickname") or "") for user in users)
+    return max(names, key=lambda name: (names[name], name), default="")
+
+
+def _time(row: Row) -> int:
+    return int(row["timestamp"])
+
+
+def _together(first: Sequence[Row], last: Sequence[Row]) -> tuple[list[Row], bool]:
+    """The beginning and the end of one millisecond as one, and whether they meet."""
+    numbers = [row.get("fingerprint") for row in first]
+    for shared in range(min(len(first), len(last)), 0, -1):
+        if numbers[-shared:] == [row.get("fingerprint") for row in last[:shared]]:
+            return [*first, *last[shared:]], True
+    return [*first, *last], False
+
+
+# ---- as a list shows them, and more --------------------------------------------------------------------------------
+
+
+def present_profile(profile: Row, data: Mapping[str, Any] | None) -> Present:
+    """A profile; without its data as a list shows it."""
+    shown = read_profile(profile, data or {})
+    return Present(
+        kind=CONTACT,
+        target_id=str(profile.get("people_id") or ""),
+        sources=shown.sources,
+        records=shown.records,
+        flaws=shown.flaws,
+        whole=data is not None,
     )
 
 
-def conversation_of(conversation: Mapping[str, Any], segment: str) -> Conversation:
+def present_thread(conversation: Row, settings: CrispSettings) -> Present:
+    """A conversation as a list shows it: without what is said in it."""
+    root = conversation_of(conversation, settings.segment)
+    people_id = conversation.get("people_id")
+    return Present(
+        kind=CONVERSATION,
+        target_id=str(conversation["session_id"]),
+        sources=[root.ref] if root.ref.id else [],
+        records=[root],
+        flaws=_flaws(conversation, root.ref),
+        links={"contact": str(people_id)} if people_id else {},
+        whole=False,
+    )
+
+
+def conversation_of(conversation: Row, mine: str) -> Conversation:
     """A conversation object as a conversation; the migration's own segment is no tag."""
-    meta = conversation.get("meta") or {}
-    data = meta.get("data") or {}
-    segments = list(meta.get("segments") or [])
+    meta, data = conversation.get("meta") or {}, _data(conversation)
+    segments = [str(name) for name in meta.get("segments") or []]
+    assigned = conversation.get("assigned")
+    extra: dict[str, Any] = {
+        **{name: str(meta.get(name) or "") for name in ("nickname", "email", "phone", "origin", "address", "avatar")},
+        "assigned": str(assigned.get("user_id") or "") if isinstance(assigned, Mapping) else "",
+        "inbox": str(conversation.get("inbox_id") or ""),
+        "segment": mine if mine in segments else "",
+        "data": told(data),
+        "participants": list(conversation.get("participants") or []),
+        "blocked": bool(conversation.get("is_blocked")),
+    }
     return Conversation(
         ref=Ref(CONVERSATION, str(data.get("source_id") or "")),
         title=str(meta.get("subject") or ""),
-        status=_STATUS.get(str(conversation.get("state")), ""),
+        status=_status(str(conversation.get("state")), str(data.get("source_status") or "")),
         channels=[name for name in str(data.get("source_channel") or "").split(", ") if name],
         priority=data.get("source_priority"),
-        tags=[Ref(TAG, name) for name in segments if name != segment],
+        tags=[Ref(TAG, name) for name in segments if name != mine],
         external_id=str(data.get("source_external_id") or ""),
-        created_at=_when(data.get("source_created_at")),
-        snoozed_until=_when(data.get("source_snooze_until")),
-        custom={key: value for key, value in data.items() if not _reserved(key, RESERVED_CONVERSATION)},
+        created_at=moment(data.get("source_created_at")),
+        snoozed_until=moment(data.get("source_snooze_until")),
+        custom={key: value for key, value in data.items() if not is_reserved(key, RESERVED_CONVERSATION)},
+        extra={key: value for key, value in extra.items() if value},
     )
 
 
-def messages_of(rows: Sequence[Mapping[str, Any]], conversation: Ref) -> list[Record]:
-    """Messages and notes put together from their parts, and files, in the order they stand."""
-    parts: dict[Ref, list[Mapping[str, Any]]] = {}
-    for row in rows:
-        properties = row.get("properties") or {}
-        ref = Ref.parse(source) if "/" in (source := str(properties.get("source_id") or "")) else None
-        if ref is None or ref.kind not in (MESSAGE, NOTE, ATTACHMENT):
-            continue
-        parent = Ref.parse(str(properties["source_parent"])) if ref.kind == ATTACHMENT else None
-        if parent is not None and properties.get("source_alone"):
-            parts.setdefault(parent, []).append({**row, "content": ""})
-        parts.setdefault(ref, []).append(row)
-    return [_record(ref, rows, conversation) for ref, rows in parts.items()]
+def _status(state: str, told: str) -> str:
+    """What the source said, where the state is what that becomes; else what the state is of."""
+    if STATES.get(told, "unresolved") == state:
+        return told
+    return next((status for status, other in STATES.items() if other == state), state)
 
 
-def _file(ref: Ref, row: Mapping[str, Any]) -> Attachment:
-    """A file message, or a link to one in a note."""
-    content = row["content"]
-    parent = Ref.parse(str((row.get("properties") or {})["source_parent"]))
-    if isinstance(content, Mapping):
-        return Attachment(ref=ref, parent=parent, name=str(content["name"]), mime=str(content["type"]))
-    found = _LINK.fullmatch(str(content))
-    return Attachment(ref=ref, parent=parent, name=found["name"] if found else "")
+def _flaws(conversation: Row, root: Ref) -> list[Oddity]:
+    """What is wrong with a conversation and shows in no field."""
+    segments = Counter(map(str, (conversation.get("meta") or {}).get("segments") or []))
+    twice = sum(count > 1 for count in segments.values())
+    return [Oddity(root, "tags", f"{twice} of its segments stand there twice")] if twice else []
 
 
-def _record(ref: Ref, rows: list[Mapping[str, Any]], conversation: Ref) -> Record:
-    if ref.kind == ATTACHMENT:
-        return _file(ref, rows[0])
-    said = [row for row in rows if (row.get("properties") or {}).get("source_part") != 0]
-    first = said[0] if said else rows[0]
-    properties = first.get("properties") or {}
-    text = joined([str(row["content"]) for row in said]) if said else ""
-    files = int(properties.get("source_files") or 0)
-    if files:
-        lines = text.split("\n")
-        text = "\n".join(lines[:-files])
-    when = from_epoch_ms(int(first["timestamp"]))
-    if ref.kind == NOTE:
-        return Note(ref=ref, conversation=conversation, written_at=when, text=text)
-    return Message(
-        ref=ref,
-        conversation=conversation,
-        sent_at=when,
-        side=str(properties.get("source_side") or ("in" if first["from"] == "user" else "out")),
-        channel=_channel(str(first["origin"])),
-        text=text,
-        subject=str(properties.get("source_subject") or ""),
-        automated=bool(first.get("automated")),
-        redacted=len(said) < len(rows),
-        custom={key: value for key, value in properties.items() if key not in RESERVED_MESSAGE},
-    )
-
-
-def _channel(origin: str) -> str:
-    return origin.removeprefix(_URN).removesuffix(":0") if origin.startswith(_URN) else origin
-
-
-def _reserved(key: str, reserved: frozenset[str]) -> bool:
-    base, _, number = key.rpartition("_")
-    return key in reserved or (number.isdigit() and base in reserved)
-
-
-def _listed(data: Mapping[str, Any], key: str) -> list[str]:
-    """A list written by `numbered`."""
-    values: list[str] = []
-    number = 1
-    while (text := data.get(key if number == 1 else f"{key}_{number}")) is not None:
-        values += str(text).split(",")
-        number += 1
-    return values
-
-
-def _when(text: object) -> datetime | None:
-    if not isinstance(text, str) or not text:
-        return None
-    found = datetime.fromisoformat(text)
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+def _data(conversation: Row) -> Mapping[str, Any]:
+    data = (conversation.get("meta") or {}).get("data")
+    return data if isinstance(data, Mapping) else {}

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
 import mig
 from mig import (
+    CONTACT,
+    CONVERSATION,
+    Adopted,
     Agent,
     Attachment,
     AttributeDefinition,
@@ -18,6 +21,7 @@ from mig import (
     Contact,
     Conversation,
     Declined,
+    Expected,
     Fate,
     Kind,
     Message,
@@ -29,17 +33,21 @@ from mig import (
     Record,
     Refused,
     Rendered,
+    Standing,
     Tag,
     Unit,
     UnitKey,
     epoch_ms,
 )
 from mig.http import Outside
+from mig_crisp.adopt import Adoption
 from mig_crisp.check import Check
 from mig_crisp.client import CrispClient
+from mig_crisp.downloads import Downloads
 from mig_crisp.events import Events
+from mig_crisp.expect import expect
 from mig_crisp.files import Uploads, check_files
-from mig_crisp.keeps import KEEPS
+from mig_crisp.keeps import keeps_of
 from mig_crisp.mapping import is_email
 from mig_crisp.office import Office
 from mig_crisp.opening import open_office
@@ -49,6 +57,7 @@ from mig_crisp.render_person import render_person
 from mig_crisp.render_thread import ThreadRenderer
 from mig_crisp.settings import CrispSettings
 from mig_crisp.threads import Threads
+from mig_crisp.walk import Walk
 
 log = structlog.get_logger("mig.crisp")
 
@@ -63,7 +72,10 @@ class CrispTarget:
         people: Moves profiles.
         uploads: Moves the bytes of files.
         check: Looks the workspace over.
+        downloads: Reads files back.
     """
+
+    stands = (CONTACT, CONVERSATION)
 
     def __init__(
         self,
@@ -73,6 +85,7 @@ class CrispTarget:
         people: People,
         uploads: Uploads,
         check: Check,
+        downloads: Downloads,
     ) -> None:
         self._settings = settings
         self._client = client
@@ -81,8 +94,11 @@ class CrispTarget:
         self._threads = Threads(client)
         self._uploads = uploads
         self._check = check
-        self._reader = Reader(client, settings.segment)
-        self.capabilities = Capabilities(KEEPS, settings.read_lag_s, settings.request_life_s)
+        self._downloads = downloads
+        self._adoption = Adoption(client)
+        self._reader = Reader(client, settings, office)
+        self._walk = Walk(client, self._reader, settings)
+        self.capabilities = Capabilities(keeps_of(settings, office), settings.read_lag_s, settings.request_life_s)
 
     async def identity(self) -> str:
         return self._settings.website_id
@@ -168,6 +184,18 @@ class CrispTarget:
     async def read(self, kind: Kind, target_id: str) -> Present | None:
         return await self._reader.read(kind, target_id)
 
+    def walk(self, kind: Kind, checkpoint: bytes | None) -> AsyncIterator[Standing]:
+        return self._walk.pages(kind, checkpoint)
+
+    def expect(self, unit: Unit, look: mig.Lookup) -> Expected:
+        return expect(unit, look, self._settings, self._office)
+
+    def open_file(self, record: Record) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        return self._downloads.open(record)
+
+    async def adopt(self, call: Call, origin: str, places: Sequence[str]) -> Adopted | None:
+        return await self._adoption.adopt(call, origin, places)
+
     def check(self, *, write: bool) -> AsyncIterator[mig.Finding]:
         return self._check.findings(write=write)
 
@@ -190,7 +218,8 @@ async def open_target(settings: CrispSettings, access: mig.Access) -> AsyncItera
     """
     check_files(settings)
     client = CrispClient(settings, access)
-    outside = Outside(allowed=[settings.url], timeout_s=settings.timeout_s, transport=access.transport)
+    allowed = [settings.url, settings.files_url]
+    outside = Outside(allowed=allowed, timeout_s=settings.timeout_s, transport=access.transport)
     events = Events(client, settings)
     async with client.http, outside:
         try:
@@ -198,7 +227,7 @@ async def open_target(settings: CrispSettings, access: mig.Access) -> AsyncItera
             uploads = Uploads(client, events, outside, access.clock, settings)
             people = People(client, settings.max_notepad, access.clock, settings.read_lag_s)
             check = Check(client, office, events, access.clock, settings)
-            yield CrispTarget(settings, client, office, people, uploads, check)
+            yield CrispTarget(settings, client, office, people, uploads, check, Downloads(outside))
         finally:
             await events.close()
 
@@ -213,3 +242,6 @@ if TYPE_CHECKING:
     _undoes: type[mig.CanUndo] = CrispTarget
     _checks: type[mig.CanCheck] = CrispTarget
     _concludes: type[mig.CanConclude] = CrispTarget
+    _proves: type[mig.CanProve] = CrispTarget
+    _adopts: type[mig.CanAdopt] = CrispTarget
+    _files: type[mig.HasFiles] = CrispTarget

@@ -9,7 +9,7 @@ import msgspec
 import structlog
 
 from mig import Call, Origin, Receipt, Rejected, digest
-from mig_crisp.client import CrispClient, made_id
+from mig_crisp.client import CrispClient, made_id, read_back
 from mig_crisp.render_files import as_link, in_words
 from mig_crisp.written import digests, merged_data, merged_fields, merged_segments
 
@@ -61,7 +61,7 @@ class Threads:
         """Whether a doubtful message is there, by its fingerprint (docs/api/crisp.md, section 4)."""
         session, message = str(call.body["session"]), message_of(call.body)
         found = await self._client.get(f"/conversation/{session}/message/{message['fingerprint']}")
-        return _said(session, message) if isinstance(found, dict) else None
+        return said(session, message) if isinstance(found, dict) else None
 
     async def revise(self, call: Call, old: Receipt) -> Receipt:
         """The same with another body; what somebody edited since is left as it is."""
@@ -87,7 +87,7 @@ class Threads:
         if old.origin != Origin.CREATED:
             return False
         if verb == "conversation.create":
-            if await self._is_talked_in(old.values["id"]):
+            if await self._is_talked_in(old.values["id"], whole=True):
                 return False
             await self._remove(f"/conversation/{old.values['id']}")
         elif verb in _SAID:
@@ -112,21 +112,20 @@ class Threads:
         if message["from"] == "user" and message["type"] == "note":
             self._openings += 1
             self._last_opening = session
-        return _said(session, message)
+        return said(session, message)
 
     async def _rewrite(self, session: str, message: dict[str, Any], old: Receipt) -> Receipt:
         """Change a message where it stands; what the API cannot change there is said anew in its place.
 
         It asks first what stands there, so that it may be repeated after an unclear answer.
         """
-        receipt = _said(session, message)
-        changed = {name for name, value in receipt.written.items() if old.written.get(name, "") != value}
-        changed |= set(old.written) - set(receipt.written)
-        if old.written and not changed - _LOOKS:
+        receipt = said(session, message)
+        changed = said_changes(receipt.written, old.written)
+        if old.written and not changed:
             return msgspec.structs.replace(receipt, unchanged=True)
         path = f"/conversation/{session}/message/{message['fingerprint']}"
         found = await self._client.get(path)
-        if isinstance(found, dict) and changed - _LOOKS <= {"content"}:
+        if isinstance(found, dict) and changed <= {"content"}:
             if found.get("content") == message["content"]:
                 return msgspec.structs.replace(receipt, unchanged=True)
             try:
@@ -140,24 +139,22 @@ class Threads:
             await self._remove(path)
         return await self._say(session, message)
 
-    async def _is_talked_in(self, session: str) -> bool:
-        """Whether somebody else has written in a conversation: a customer's new question must stay open."""
-        rows = await self._client.get(f"/conversation/{session}/messages") or []
-        return any(
-            row.get("type") != "event" and not _mapping(row.get("properties")).get("source_id")
-            for row in rows
-            if isinstance(row, dict)
-        )
+    async def _is_talked_in(self, session: str, *, whole: bool = False) -> bool:
+        """Whether somebody else has written in a conversation: a customer's new question must stay open.
+
+        Args:
+            session: Which.
+            whole: Look at everything, not only at the latest page: what is removed is gone.
+        """
+        async for page in read_back(self._client, session):
+            if any(row.get("type") != "event" and not _mapping(row.get("properties")).get("source_id") for row in page):
+                return True
+            if not whole:
+                break
+        return False
 
     async def _rename(self, session: str, meta: dict[str, Any], ours: Mapping[str, str]) -> Receipt:
-        found = _mapping(await self._client.get(f"/conversation/{session}/meta"))
-        changes = merged_fields(meta, found, ours)
-        data = merged_data(_mapping(meta.get("data")), _mapping(found.get("data")), ours)
-        if data != _mapping(found.get("data")):
-            changes["data"] = data
-        segments = merged_segments(meta.get("segments") or [], found.get("segments") or [], ours)
-        if segments != (found.get("segments") or []):
-            changes["segments"] = segments
+        changes = rename_changes(meta, _mapping(await self._client.get(f"/conversation/{session}/meta")), ours)
         if changes:
             await self._client.write("PATCH", f"/conversation/{session}/meta", changes)
         return Receipt({"id": session}, unchanged=not changes, written=digests(meta))
@@ -168,6 +165,24 @@ class Threads:
         except Rejected as error:
             if not error.field.endswith("not_found"):
                 raise
+
+
+def rename_changes(meta: Mapping[str, Any], found: Mapping[str, Any], ours: Mapping[str, str]) -> dict[str, Any]:
+    """What to write so that metas as they stand become what is wanted, and what others wrote stays."""
+    changes = merged_fields(meta, found, ours)
+    data = merged_data(_mapping(meta.get("data")), _mapping(found.get("data")), ours)
+    if data != _mapping(found.get("data")):
+        changes["data"] = data
+    segments = merged_segments(meta.get("segments") or [], found.get("segments") or [], ours)
+    if segments != (found.get("segments") or []):
+        changes["segments"] = segments
+    return changes
+
+
+def said_changes(new: Mapping[str, str], ours: Mapping[str, str]) -> set[str]:
+    """The fields of a message that are to change, as far as it matters how it is shown."""
+    changed = {name for name, value in new.items() if ours.get(name, "") != value}
+    return (changed | (set(ours) - set(new))) - _LOOKS
 
 
 def message_of(body: Mapping[str, object]) -> dict[str, Any]:
@@ -191,7 +206,8 @@ def _piece(piece: object) -> str:
     return piece if isinstance(piece, str) else str(_mapping(piece)["url"] or _mapping(piece)["else"])
 
 
-def _said(session: str, message: Mapping[str, Any]) -> Receipt:
+def said(session: str, message: Mapping[str, Any]) -> Receipt:
+    """What a message answers when it is said."""
     user = {f"user.{key}": value for key, value in _mapping(message.get("user")).items()}
     plain = {key: value for key, value in message.items() if key != "user"}
     return Receipt({"id": str(message["fingerprint"]), "session": session}, written=digests({**plain, **user}))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from mig import digest
@@ -10,16 +10,39 @@ from mig import digest
 
 def digests(fields: Mapping[str, Any]) -> dict[str, str]:
     """A digest per field; of `data` and `person` per key, of `segments` per segment."""
+    return {name: digest(value) for name, value in _flat(fields).items()}
+
+
+def as_standing(
+    wanted: Mapping[str, Any], now: Mapping[str, Any], is_theirs: Callable[[str], bool] = lambda name: False
+) -> dict[str, str]:
+    """What we wrote last, where nobody knows it any more: what stands there, or what is wanted where that is others'.
+
+    Args:
+        wanted: What we want there.
+        now: What stands there.
+        is_theirs: Whether a difference in this field (`subject`, `data.KEY`, `segments.NAME`) is somebody's edit, to be
+            left alone. Else it is an older state of ours, which a revision brings up to date.
+    """
+    there = _flat(now)
     found: dict[str, str] = {}
-    for name, value in fields.items():
-        if name == "data" and isinstance(value, Mapping):
-            found |= {f"data.{key}": digest(item) for key, item in value.items()}
-        elif name == "segments" and isinstance(value, list):
-            found |= {f"segments.{item}": digest(item) for item in value}
-        elif name == "person" and isinstance(value, Mapping):
-            found |= {f"person.{key}": digest(item) for key, item in value.items()}
-        else:
+    for name, value in _flat(wanted).items():
+        if is_theirs(name):
             found[name] = digest(value)
+        elif there.get(name) not in (None, "", [], {}) or (name.startswith("data.") and name in there):
+            found[name] = digest(there[name])
+    return found
+
+
+def _flat(fields: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in fields.items():
+        if name in ("data", "person") and isinstance(value, Mapping):
+            found |= {f"{name}.{key}": item for key, item in value.items()}
+        elif name == "segments" and isinstance(value, list):
+            found |= {f"segments.{item}": item for item in value}
+        else:
+            found[name] = value
     return found
 
 

@@ -71,6 +71,8 @@ async def files_of_notes(client: Client, notes: Sequence[Row]) -> list[Raw]:
             if id_ not in found and (leaf := await client.find(f"/v1/attachments/{quote(id_, safe='')}")):
                 found |= {row.id: row for row in map(Row.of, leaf.rows)}
     except Unserved as error:
+        if not error.sure:
+            raise
         log.warning("files.unserved", notes=len(notes), status=error.status)
     return [_file(row, "note", parents) for row in found.values()]
 

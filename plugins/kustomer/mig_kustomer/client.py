@@ -33,6 +33,8 @@ _FIRST_TRIES = 3
 """A host nobody has reached yet is more likely misspelt than down."""
 _REFUSALS = 20
 """429 in a row until the run ends politely."""
+_OF_RECORDS = (400, 404, 405, 409, 422)
+"""What the API says of one thing asked for; in words of its own a gateway says it, of nothing in particular."""
 _LONGEST_WAIT = 120.0
 """A window lasts a minute: a reset further away is a clock that differs from ours."""
 
@@ -40,9 +42,16 @@ _LONGEST_WAIT = 120.0
 class Unserved(Unreadable):
     """An endpoint that answers this key with a status that means no."""
 
-    def __init__(self, message: str, hint: str, status: int) -> None:
+    def __init__(self, message: str, hint: str, status: int, *, sure: bool = True) -> None:
         super().__init__(message, hint)
         self.status = status
+        self.sure = sure
+        """The API says it itself; not, where only somebody on the way did."""
+
+    @property
+    def gone(self) -> bool:
+        """What was asked for does not exist (any more)."""
+        return self.status == 404 and self.sure
 
 
 class Part(Struct, frozen=True):
@@ -101,7 +110,7 @@ class Client:
         try:
             return await self.get(path)
         except Unserved as error:
-            if error.status == 404:
+            if error.gone:
                 return None
             raise
 
@@ -124,7 +133,7 @@ class Client:
             try:
                 leaf = await self.get(path, {**(query or {}), "page": page, "pageSize": size})
             except Unserved as error:
-                if absent and error.status == 404:
+                if absent and error.gone:
                     return
                 raise
             if leaf.next is not None:
@@ -185,9 +194,10 @@ class Client:
                 refusals += 1
                 self._close(answer, spend[-1], refusals)
                 continue
-            if answer is not None and answer.status < 500:
-                _refuse(method, path, answer.status)
+            sure = answer is not None and (answer.status not in _OF_RECORDS or _is_the_api(answer))
             failures += 1
+            if answer is not None and answer.status < 500 and (sure or failures >= self._settings.attempts):
+                _refuse(method, path, answer.status, sure=sure)
             if failures >= self._settings.attempts:
                 _give_up(method, path, why, failures)
             log.info("request.retried", path=path.partition("?")[0], why=why, attempt=failures)
@@ -236,7 +246,18 @@ def _bucket(name: str, amount: int) -> Bucket:
     return Bucket(name, amount, _MINUTE, _SHARE, slack=_SLACK, rolling=True)
 
 
-def _refuse(method: str, path: str, status: int) -> NoReturn:
+def _is_the_api(answer: Answer) -> bool:
+    """Whether the API itself may have refused: it does so in JSON or without a word (docs/api/kustomer.md, section 3).
+
+    A page of HTML is a gateway's, which knows nothing of what exists.
+    """
+    try:
+        return not answer.body.strip() or isinstance(answer.json(), dict)
+    except Unclear:
+        return False
+
+
+def _refuse(method: str, path: str, status: int, *, sure: bool) -> NoReturn:
     where = f"{method} {shape(path)}"
     if status == 401:
         raise Refused(
@@ -253,8 +274,10 @@ def _refuse(method: str, path: str, status: int) -> NoReturn:
             status,
         )
     if status == 404:
-        raise Unserved(f"Kustomer has no {where} (404)", "It exists only on some plans; the rest goes on.", status)
-    raise Unserved(f"Kustomer does not answer {where} (status {status})", "`mig check` shows what it answers.", status)
+        hint = "It exists only on some plans; the rest goes on."
+        raise Unserved(f"Kustomer has no {where} (404)", hint, status, sure=sure)
+    hint = "`mig check` shows what it answers."
+    raise Unserved(f"Kustomer does not answer {where} (status {status})", hint, status, sure=sure)
 
 
 def _give_up(method: str, path: str, why: str, failures: int) -> NoReturn:

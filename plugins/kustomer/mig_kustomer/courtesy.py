@@ -73,9 +73,10 @@ class Courtesy:
         if not (0 < limit <= _MOST and 0 <= remaining <= limit and reset > 0):
             return
         now, gone = self._clock.monotonic(), limit - remaining
-        if self._reset is not None and reset <= self._reset - _WINDOW_S / 2:
-            return  # of a window that is over
-        if self._reset is None or now >= self._ends + _LATE_S:
+        over = self._reset is None or now >= self._ends + _LATE_S
+        if self._reset is not None and not over and reset <= self._reset - _WINDOW_S / 2:
+            return  # of a window that is over; later it is the platform's clock that was set back
+        if self._reset is None or over:
             # Under way already, or one that never ends: what is gone by now says nothing of how fast it goes.
             left = reset - self._clock.now().timestamp()
             self._turn(now, left if 0 < left <= _WINDOW_S else _WINDOW_S, gone)

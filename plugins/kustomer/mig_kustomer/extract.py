@@ -149,7 +149,7 @@ class Extraction:
             try:
                 found = await newest(self._client, self._settings, context, key) if context else None
             except Unserved as error:
-                log.info("search.unserved", resource=self._name, key=key.search, status=error.status)
+                log.info("search.unserved", resource=self._name, date=key.search, status=error.status)
                 continue
             self._by = number
             return found

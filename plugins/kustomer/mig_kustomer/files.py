@@ -60,7 +60,7 @@ class Downloads:
             try:
                 leaf = await self._client.find(path)
             except Unserved as error:
-                if error.status == 403:
+                if error.status == 403 or not error.sure:
                     raise Unclear(f"{error.message}. {error.hint}") from error
                 raise Lost(f"the source does not serve it (status {error.status})") from error
             except Unreadable as error:

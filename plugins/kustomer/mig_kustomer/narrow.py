@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import structlog
 
-from mig import Conversation, Page, Scope, Unreadable
+from mig import Conversation, Page, Scope, Unparseable, Unreadable
 from mig_kustomer.alone import Alone, Parent, children
 from mig_kustomer.beside import MANY, in_turn
 from mig_kustomer.catalog import context_of
@@ -55,6 +55,8 @@ class Narrow:
         self._tags: set[str] | None = None
         self._customers: list[str] | None = None
         self._given: set[str] = set()
+        self._unread: dict[str, Row] = {}
+        """Conversations of which nobody can tell whether they fit."""
 
     async def pays(self) -> bool:
         """Whether reading one by one costs less than reading everything; False also where search is refused."""
@@ -78,11 +80,14 @@ class Narrow:
         """
         await self._names()
         self._given.clear()
+        self._unread.clear()
         alone = Alone(self._client, self._settings, self._customers or ())
         readers = self._settings.readers
         async for rows in self._found():
             async for raws in in_turn(alone.conversation, rows, readers):
                 yield Page(raws, None)
+        if self._unread:
+            yield Page([row.raw("conversations") for row in self._unread.values()], None)
         async for raws in in_turn(alone.person, sorted(alone.people), readers):
             yield Page(raws, None)
         async for raws in in_turn(alone.company, sorted(alone.companies), readers):
@@ -254,7 +259,11 @@ class Narrow:
         return [*criteria, {_CREATED: {"lt": iso(until)}}] if until else criteria
 
     def _fits(self, row: Row) -> bool:
-        records = parse(row.raw("conversations")).records if row.value else []
+        try:
+            records = parse(row.raw("conversations")).records
+        except Unparseable:  # it is handed out all the same: quarantine names it
+            self._unread[row.id] = row
+            return False
         conversation = records[0] if records else None
         if not isinstance(conversation, Conversation):
             return False

@@ -1,0 +1,53 @@
+"""Old threads told as one note: which, and what it says (docs/running.md, "Old threads as transcripts")."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from mig import Conversation, Message, Ref, epoch_ms, from_epoch_ms
+from mig_crisp.forms import FILES_ONLY, gone_line
+from mig_crisp.settings import HistoryRule
+from mig_crisp.text import escape
+
+if TYPE_CHECKING:
+    from mig_crisp.expect_thread import Said
+
+
+def fits(root: Conversation, last: int, rules: Sequence[HistoryRule]) -> bool:
+    """Whether a thread is told as one note: the first rule that fits a closed one decides.
+
+    Args:
+        root: The conversation.
+        last: When the last thing in it was said, in milliseconds.
+        rules: As given.
+    """
+    if root.status != "done":
+        return False
+    for rule in rules:
+        is_old = rule.closed_before is None or last < epoch_ms(rule.closed_before)
+        if is_old and (not rule.channels or set(rule.channels) & set(root.channels)):
+            return rule.how == "transcript"
+    return False
+
+
+def transcript(said: Sequence[Said], names: Mapping[Ref, str], *, escaped: bool) -> str:
+    """The note that holds a thread: a block for each that has words, then a line for each file that is not there."""
+    blocks = [block for one in said if (block := _block(one, names[one.record.ref]))]
+    shown = [escape(block) if escaped else block for block in blocks]
+    return "\n\n".join([*shown, *(gone_line(name) for one in said for name in one.lost)]) or FILES_ONLY
+
+
+def _block(one: Said, name: str) -> str:
+    """One message or note under its time, author and channel."""
+    record, lines = one.record, []
+    where = "private note"
+    if isinstance(record, Message):
+        where = record.channel or ("customer" if record.side == "in" else "team")
+        lines += [f"Subject: {record.subject}"] if record.subject else []
+    lines += [record.text.strip()] if record.text.strip() else []
+    lines += ["[redacted at the source]"] if one.redacted else []
+    if not lines:
+        return ""
+    when = from_epoch_ms(one.at).strftime("%Y-%m-%d %H:%M:%S")
+    return "\n".join([f"[{when}] {name} ({where}):", *lines])

@@ -1,0 +1,268 @@
+"""What a thread must look like on Crisp: which messages, notes and files stand in it, when, by whom, and what else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from mig import (
+    Attachment,
+    Contact,
+    Conversation,
+    Expected,
+    Lookup,
+    Message,
+    Note,
+    Record,
+    Ref,
+    Unit,
+    from_epoch_ms,
+)
+from mig_crisp.expect_history import fits, transcript
+from mig_crisp.expect_person import has_profile
+from mig_crisp.forms import (
+    NO_NOTES,
+    NO_WORD,
+    ON_NOTEPAD,
+    OPENING,
+    PART_REDACTED,
+    REDACTED,
+    TOLD,
+    author_of,
+    gone_line,
+    in_brackets,
+    media,
+    millis,
+    name_of,
+    origin_of,
+)
+from mig_crisp.office import Office
+from mig_crisp.settings import CrispSettings
+from mig_crisp.text import clean, escape, parts
+
+
+class Said(Struct, frozen=True):
+    """A message or note that is written, and the rows it needs."""
+
+    record: Message | Note
+    at: int
+    files: Sequence[Attachment]
+    lost: Sequence[str]
+    """Ids of files the source names and does not have."""
+    parts: int
+    """Of its text; 0: it has none."""
+
+    @property
+    def redacted(self) -> bool:
+        """Whether a note beside it says so."""
+        return isinstance(self.record, Message) and self.record.redacted
+
+    @property
+    def rows(self) -> int:
+        """How many messages it is on Crisp."""
+        return self.parts + self.redacted + len(self.files)
+
+
+class Thread:
+    """A conversation's unit.
+
+    Args:
+        unit: The conversation, and what is in it.
+        root: The conversation as the mapper wants it.
+        shown: The conversation as Crisp shows it.
+        look: Knows agents and contacts.
+        settings: The target's.
+        office: Who works there.
+    """
+
+    def __init__(
+        self,
+        unit: Unit,
+        root: Conversation,
+        shown: Conversation,
+        look: Lookup,
+        settings: CrispSettings,
+        office: Office,
+    ) -> None:
+        self._root = root
+        self._shown = shown
+        self._look = look
+        self._settings = settings
+        self._office = office
+        self._absent: dict[Ref, str] = {}
+        self._files: dict[Ref, list[Attachment]] = {}
+        for record in unit.records:
+            if isinstance(record, Attachment) and record.parent is not None:
+                self._files.setdefault(record.parent, []).append(record)
+        self._records = [record for record in unit.records if isinstance(record, Message | Note)]
+        last = max((self._at(record) for record in self._records), default=0)
+        self._as_one = office.has_notes and fits(root, last, settings.history)
+
+    def expected(self) -> Expected:
+        """Everything that stands in it."""
+        said = [one for record in self._records if (one := self._said(record)) is not None]
+        if not said:
+            on_notepad = ON_NOTEPAD in self._absent.values()
+            why = "its notes are on its contact's notepad" if on_notepad else "there is nothing in it to write"
+            return Expected([], {self._root.ref: why, **self._absent})
+        return self._told(said) if self._as_one else self._spoken(said)
+
+    def _said(self, record: Message | Note) -> Said | None:
+        """How a message or note is written; None: it is not, and why is noted."""
+        files = self._files.get(record.ref, [])
+        why = self._nowhere(record) if isinstance(record, Note) and not self._as_one else ""
+        if why:
+            self._absent |= {one.ref: why for one in (record, *files)}
+            return None
+        there = {file.ref for file in files}
+        lost = [ref.id for ref in dict.fromkeys(record.attachments) if ref not in there]
+        text = record.text if record.text.strip() else ""
+        if self._settings.escape_markdown:
+            text = escape(text)
+        whole = "\n".join(filter(None, (text, *map(gone_line, lost))))
+        count = len(parts(whole, self._settings.max_text)) if whole else 0
+        one = Said(record, self._at(record), files, lost, count)
+        if one.rows == 0 and not (self._as_one and isinstance(record, Message) and record.subject):
+            self._absent[record.ref] = NO_WORD
+            return None
+        return one
+
+    def _nowhere(self, note: Note) -> str:
+        """Why a note does not stand in its thread."""
+        contact = self._root.contact or note.contact
+        if self._settings.notes == "contact" and has_profile(contact, self._look, self._settings):
+            return ON_NOTEPAD
+        return "" if self._office.has_notes else NO_NOTES
+
+    # ---- message by message ------------------------------------------------------------------------------------------
+
+    def _spoken(self, said: Sequence[Said]) -> Expected:
+        times = self._times(said)
+        records: list[Record] = []
+        place = 0
+        for one in said:
+            mine = times[place : place + one.rows]
+            place += one.rows
+            records.append(self._line(one, mine[0]))
+            records += [
+                self._file(file, one.record, at)
+                for file, at in zip(one.files, mine[one.rows - len(one.files) :], strict=True)
+            ]
+        extra = dict(self._shown.extra)
+        wanted = self._settings.outbound_only == "note_from_user" and self._office.has_notes
+        if wanted and not any(map(self._is_seen, said)):
+            extra["opening"] = {"text": OPENING, "at": said[0].at}
+        return Expected([msgspec.structs.replace(self._shown, extra=extra), *records], self._absent)
+
+    def _times(self, said: Sequence[Said]) -> list[int]:
+        """When each row is dated; with `spread_ties` one millisecond apart, as far as the next time allows."""
+        own = [one.at for one in said for _ in range(one.rows)]
+        if not self._settings.spread_ties:
+            return own
+        groups = [(at, len(list(same))) for at, same in groupby(own)]
+        times: list[int] = []
+        for (at, count), (later, _) in zip(groups, [*groups[1:], (None, 0)], strict=True):
+            times += [at + n if later is None else min(at + n, later - 1) for n in range(count)]
+        return times
+
+    def _is_seen(self, one: Said) -> bool:
+        """Whether the customer says something by it that makes the thread visible."""
+        if not isinstance(one.record, Message) or one.record.side != "in":
+            return False
+        linked = self._settings.files == "link"
+        return bool(one.parts) or any(not file.redacted and (file.url or not linked) for file in one.files)
+
+    def _line(self, one: Said, at: int) -> Record:
+        author, shown = self._author(one.record)
+        extra: dict[str, Any] = dict(shown) | ({"lost": list(one.lost)} if one.lost else {})
+        if one.parts:
+            extra["type"] = "note" if isinstance(one.record, Note) else "text"
+        text = one.record.text if one.record.text.strip() else ""
+        if isinstance(one.record, Note):
+            return Note(
+                ref=one.record.ref,
+                conversation=self._root.ref,
+                written_at=from_epoch_ms(at),
+                author=author,
+                text=text,
+                extra=extra,
+            )
+        message = one.record
+        if message.redacted:
+            extra["redaction"] = PART_REDACTED if text else REDACTED
+        if message.html and one.parts:
+            extra["original"] = True
+        only_note = message.redacted and not one.parts
+        if only_note and message.side == "in":
+            author, extra = None, {key: value for key, value in extra.items() if key not in shown}
+        return Message(
+            ref=message.ref,
+            conversation=self._root.ref,
+            sent_at=from_epoch_ms(at),
+            side=message.side,
+            author=author,
+            channel=origin_of(message.channel),
+            text=text,
+            subject=message.subject,
+            automated=message.automated,
+            redacted=message.redacted,
+            custom=dict(message.custom),
+            extra=extra,
+        )
+
+    def _author(self, record: Message | Note) -> tuple[Ref | None, dict[str, Any]]:
+        """Who said it: of the customer's only who is not the conversation's contact."""
+        if isinstance(record, Message) and record.side == "in":
+            name = self._sender(record)
+            return author_of({"nickname": name}, {}, {}) if name else (None, {})
+        user = self._office.author(record.author, self._look)
+        return author_of(user, {one.user_id: one.name for one in self._office.operators.values()}, {})
+
+    def _sender(self, message: Message) -> str:
+        if message.contact is None or message.contact == self._root.contact:
+            return ""
+        contact = self._look(message.contact)
+        return clean(contact.name).strip() if isinstance(contact, Contact) else ""
+
+    def _file(self, file: Attachment, parent: Message | Note, at: int, *, alone: bool = False) -> Attachment:
+        """A file; alone: beside the note that holds the whole thread, by nobody."""
+        name = name_of(file.name, file.mime, file.ref.id)
+        author, shown = (None, {}) if alone else self._author(parent)
+        by = {"author": str(author)} if author is not None else {}
+        machine = {"automated": True} if isinstance(parent, Message) and parent.automated and not alone else {}
+        origin = origin_of(parent.channel) if isinstance(parent, Message) and not alone else "chat"
+        return Attachment(
+            ref=file.ref,
+            parent=parent.ref,
+            name=in_brackets(name) if isinstance(parent, Note) else name,
+            mime=str(media(file.mime)),
+            extra={"sent_at": at, "origin": origin, **by, **shown, **machine},
+        )
+
+    @staticmethod
+    def _at(record: Message | Note) -> int:
+        return millis(record.sent_at if isinstance(record, Message) else record.written_at)
+
+    # ---- as one note -------------------------------------------------------------------------------------------------
+
+    def _told(self, said: Sequence[Said]) -> Expected:
+        """The whole thread in one note, its files beside it."""
+        at = max(one.at for one in said)
+        names: Mapping[Ref, str] = {one.record.ref: self._called(one.record) for one in said}
+        text = transcript(said, names, escaped=self._settings.escape_markdown)
+        extra = {**self._shown.extra, "transcript": {"text": text, "at": at}}
+        files = [self._file(file, one.record, at, alone=True) for one in said for file in one.files]
+        absent = {one.record.ref: TOLD for one in said}
+        return Expected([msgspec.structs.replace(self._shown, extra=extra), *files], {**self._absent, **absent})
+
+    def _called(self, record: Message | Note) -> str:
+        """Who said it, in words."""
+        if isinstance(record, Message) and record.side == "in":
+            other = record.contact is not None and record.contact != self._root.contact
+            return (self._sender(record) or "customer") if other else str(self._shown.extra["nickname"])
+        agent = self._look(record.author) if record.author is not None else None
+        return clean(getattr(agent, "name", "")).strip() or "team"

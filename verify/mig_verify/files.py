@@ -1,0 +1,142 @@
+"""Level 5: the bytes of a file, read from both sides."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+
+from msgspec import Struct
+
+from mig import ATTACHMENT, Attachment, Clock, HasFiles, Kind, Lost, NotApplied, Record, Ref, Unclear
+from mig_verify.found import Found
+from mig_verify.store import Scratch
+from mig_verify.units import Look
+
+_LANES = 4
+_TRIES = 6
+
+
+class Content(Struct, frozen=True):
+    """What a file holds, without holding it."""
+
+    size: int
+    sha256: str
+
+    def __str__(self) -> str:
+        return f"{self.size} bytes, sha256 {self.sha256[:16]}"
+
+
+class Files:
+    """Compares files, each once, however often the audit is taken up again.
+
+    Args:
+        source: Opens a file where it came from.
+        target: Opens it where it is now.
+        scratch: What both sides showed; keeps the outcome of each file.
+        types: Kind -> Struct.
+        clock: Waits between attempts.
+    """
+
+    def __init__(
+        self, source: HasFiles, target: HasFiles, scratch: Scratch, types: Mapping[Kind, type[Record]], clock: Clock
+    ) -> None:
+        self._source = source
+        self._target = target
+        self._scratch = scratch
+        self._look = Look(scratch, types)
+        self._types = types
+        self._clock = clock
+
+    async def compare(self, ids: Sequence[str]) -> None:
+        """Read these files from both sides.
+
+        Raises:
+            Refused, Paused: Nothing more can be read; what was compared is kept.
+        """
+        queue = iter(ids)
+
+        async def lane() -> None:
+            for name in queue:
+                if not self._scratch.count("SELECT count(*) FROM bytes WHERE id = ?", (name,)):
+                    verdict, expected, actual = await self._one(name)
+                    self._scratch.run(
+                        "INSERT OR REPLACE INTO bytes VALUES (?, ?, ?, ?)", (name, verdict, expected, actual)
+                    )
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(_LANES):
+                group.create_task(lane())
+
+    async def _one(self, name: str) -> tuple[str, str, str]:
+        ref = Ref(ATTACHMENT, name)
+        want, have = self._look(ref), self._standing(ref)
+        assert isinstance(want, Attachment), "only files of the source are asked for"
+        if have is None:
+            return "unread", "", "it stands nowhere as a file"
+        expected = await self._content(self._source, want)
+        if not have.url:
+            if isinstance(expected, Content) and self._should_stand(ref):
+                return "differ", str(expected), "no file: the place only names it"
+            return "declined", str(expected), "no file: the place names it"
+        actual = await self._content(self._target, have)
+        if not isinstance(expected, Content):
+            return "unread", expected, str(actual)
+        if not isinstance(actual, Content):
+            return "differ", str(expected), actual
+        return ("equal" if expected == actual else "differ"), str(expected), str(actual)
+
+    def _should_stand(self, ref: Ref) -> bool:
+        """Whether the journal says that the target took it; without a journal the place's own word stands."""
+        rows = self._scratch.rows("SELECT fate FROM known WHERE kind = ? AND id = ?", (ref.kind, ref.id))
+        return bool(rows) and rows[0][0] == "load"
+
+    def _standing(self, ref: Ref) -> Attachment | None:
+        """The file as it stands on the target."""
+        for kind, at in self._scratch.rows(
+            "SELECT at_kind, at FROM mark WHERE kind = ? AND id = ? ORDER BY at", (ref.kind, ref.id)
+        ):
+            present = self._scratch.present(kind, at, self._types)
+            for record in present.records if present is not None else ():
+                if record.ref == ref and isinstance(record, Attachment):
+                    return record
+        return None
+
+    async def _content(self, side: HasFiles, record: Record) -> Content | str:
+        """What it holds, or why that cannot be told."""
+        trouble = ""
+        for attempt in range(_TRIES):
+            try:
+                sha, size = hashlib.sha256(), 0
+                async with side.open_file(record) as chunks:
+                    async for chunk in chunks:
+                        sha.update(chunk)
+                        size += len(chunk)
+                return Content(size, sha.hexdigest())
+            except Lost as error:
+                return f"its bytes cannot be had: {error.message}"
+            except (Unclear, NotApplied) as error:
+                trouble = error.message
+                await self._clock.sleep(min(2.0**attempt, 30.0))
+        return f"its bytes could not be had this time: {trouble}"
+
+    def found(self) -> Iterator[Found]:
+        """Files that are not what they were."""
+        for name, expected, actual in self._scratch.rows(
+            "SELECT id, expected, actual FROM bytes WHERE verdict = 'differ' ORDER BY id"
+        ):
+            at = self._scratch.rows("SELECT at FROM mark WHERE kind = ? AND id = ?", (ATTACHMENT, name))
+            yield Found(
+                level="bytes",
+                what="mismatched",
+                kind=ATTACHMENT,
+                source_id=name,
+                target_id=at[0][0] if at else "",
+                field="bytes",
+                expected=expected,
+                actual=actual,
+            )
+
+    def counts(self) -> dict[str, int]:
+        """How many files ended how."""
+        return dict(self._scratch.rows("SELECT verdict, count(*) FROM bytes GROUP BY verdict"))
