@@ -50,13 +50,17 @@ def differences(expected: Record, found: Record, keeps: Keeps, normals: Normals)
         want, have = getattr(expected, name), getattr(found, name)
         if how == "normal":
             want, have = normals[which](want), normals[which](have)
-        if name in MAPS and isinstance(want, dict) and isinstance(have, dict):
-            keys = sorted(want.keys() | have.keys())
-            pairs = [(f"{name}.{key}", want.get(key), have.get(key)) for key in keys]
-        else:
-            pairs = [(name, want, have)]
+        pairs = _by_key(name, want, have) if name in MAPS else [(name, want, have)]
         different += [Difference(label, one, other) for label, one, other in pairs if not same(one, other)]
     return different
+
+
+def _by_key(name: str, want: object, have: object, depth: int = 2) -> list[tuple[str, object, object]]:
+    """Two maps key by key, and maps in them likewise: each pair under a name of its own."""
+    if not depth or not isinstance(want, Mapping) or not isinstance(have, Mapping):
+        return [(name, want, have)]
+    keys = sorted(want.keys() | have.keys())
+    return [pair for key in keys for pair in _by_key(f"{name}.{key}", want.get(key), have.get(key), depth - 1)]
 
 
 def same(one: object, other: object) -> bool:

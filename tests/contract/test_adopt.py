@@ -7,8 +7,9 @@ import copy
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,21 @@ import mig
 from audited import Audited, audited
 from desk_made import thread_id, write_organisation
 from desk_sample import Desk
+from mig.clock import SystemClock
 from mig.engine.run import Report
 from mig.failpoints import listen
+from mig.journal import adoption, counts, delivery, staging
+from mig.journal.delivery import Claim
+from mig.journal.store import Journal
+from mig.settings import platform_settings
+from mig.testing.conformance import Broken, Records, check_unit
+from mig_crisp.keeps import NORMALS
 from mig_crisp.sandbox.people import view_profile
+from mig_crisp.sandbox.server import serve as serve_crisp
 from mig_crisp.sandbox.staff import settle_in
 from mig_crisp.sandbox.workspace import Message, Session
+from mig_crisp.settings import CrispSettings
+from mig_crisp.target import open_target
 from processes import named_state
 from storm import Crash, is_crash
 
@@ -397,3 +408,60 @@ def test_a_used_up_quota_pauses_it_and_it_goes_on(tmp_path: Path, organisation: 
         moves(desk, adopt=True)
         moves(desk)
         assert said(desk) == writes
+
+
+async def test_an_adoption_leaves_its_trace_in_every_database(journal_url: str) -> None:
+    journal = Journal.open(journal_url, inline=True)
+    names = {"source": "s", "organisation": "o", "target": "t", "workspace": "w"}
+    try:
+        number, _ = await journal.write(lambda c: staging.find_migration(c, now="0", **names))
+
+        async def begin(status: str | None) -> int:
+            return await journal.write(lambda c: counts.begin_run(c, number, now="1", host="h", pid=1, status=status))
+
+        async def end(run: int, status: str, report: str = "{}") -> None:
+            await journal.write(lambda c: counts.end_run(c, run, now="2", status=status, report=report))
+
+        async def is_unfinished() -> bool:
+            return await journal.read(lambda c: adoption.is_unfinished(c, number))
+
+        async def claims(run: int, name: str) -> bool:
+            claim = Claim(name, "v", "put", "d", None, (), False, b"", 0, None)
+            await journal.write(lambda c: delivery.claim(c, number, "u:1", [claim], run))
+            return await journal.read(lambda c: adoption.knows_more(c, number))
+
+        await end(await begin(None), "completed")
+        assert not await is_unfinished()
+        killed = await begin(adoption.ADOPTING)
+        assert await is_unfinished()
+        assert not await claims(killed, "a")
+        await end(await begin(adoption.ADOPTING), adoption.ended("paused"))
+        assert await is_unfinished()
+        assert not await journal.read(lambda c: adoption.knows_more(c, number)), "the killed one was an adoption too"
+        await end(await begin(adoption.ADOPTING), adoption.ended("completed"), '{"kinds":{},"adopted":true}')
+        assert not await is_unfinished()
+        await journal.write(lambda c: adoption.forget_unsettled(c, number))
+        assert await journal.read(lambda c: delivery.operations(c, number, "u:1")) == {}
+        assert await claims(await begin(None), "b")
+    finally:
+        journal.close()
+
+
+async def test_a_target_that_forgets_what_was_sent_breaks_the_law() -> None:
+    root = mig.Ref(mig.CONVERSATION, "c")
+    message = mig.Message(
+        ref=mig.Ref(mig.MESSAGE, "m"), conversation=root, sent_at=datetime(2026, 1, 1, tzinfo=UTC), text="hello"
+    )
+    unit = mig.Unit(mig.UnitKey("conversation:c"), [mig.Conversation(ref=root, status="open"), message], "kustomer:org")
+    async with serve_crisp(mig.SandboxOptions()) as running:
+        given = platform_settings(CrispSettings, "crisp", {}, running.environment)
+        clock = SystemClock()
+        async with open_target(given, mig.Access(clock=clock, budgets=mig.Budgets(clock))) as target:
+            told = target.adopt
+
+            async def forgets(call: mig.Call, origin: str, places: Sequence[str]) -> mig.Adopted | None:
+                return None if call.op.verb == "conversation.message" else await told(call, origin, places)
+
+            target.adopt = forgets  # type: ignore[method-assign]
+            with pytest.raises(Broken, match="adopt does not find it"):
+                await check_unit(target, unit, Records([]), NORMALS)

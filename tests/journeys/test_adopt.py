@@ -17,11 +17,12 @@ PAIR = ("--source", "kustomer", "--target", "crisp")
 
 
 @contextmanager
-def moved(folder: Path) -> Iterator[tuple[Mig, Sandbox]]:
+def moved(folder: Path, faults: str = "") -> Iterator[tuple[Mig, Sandbox]]:
     """A command that moved a small organisation, and has lost its journal since."""
+    common = ["--faults", faults] if faults else []
     with (
-        serving("kustomer", "--generate", "30", "--seed", "9") as source,
-        serving("crisp", "--switch", "extensions=*") as target,
+        serving("kustomer", "--generate", "30", "--seed", "9", *common) as source,
+        serving("crisp", "--switch", "extensions=*", "--switch", "message_page=7", *common) as target,
     ):
         mig = Mig(folder, source, target)
         assert mig.run()["exit"] == 0
@@ -64,6 +65,20 @@ def test_killed_and_interrupted_it_goes_on_and_the_next_run_sends_nothing(tmp_pa
         code, _, err = ended(mig, "adopt", *PAIR)
         # The run after it has put nothing into the journal: to adopt once more does no harm.
         assert code == 0, err
+
+
+def test_a_bad_network_makes_it_slower_and_nothing_is_sent(tmp_path: Path) -> None:
+    with moved(tmp_path, "mixed=0.05,seed=5,hang_s=0.5") as (mig, target):
+        writes = target.get("counters")["writes"]
+        code, out, err = ended(mig, "adopt", *PAIR, "--json")
+        found = json.loads(out)
+        assert (code, found["status"]) == (0, "completed"), err
+        assert found["possible_orphans"] == 0
+        assert {name: (kind["pending"], kind["failed"]) for name, kind in found["kinds"].items()} == dict.fromkeys(
+            found["kinds"], (0, 0)
+        )
+        assert mig.run()["exit"] == 0
+        assert target.get("counters")["writes"] == writes
 
 
 def test_a_journal_that_is_not_lost_is_refused(tmp_path: Path) -> None:

@@ -30,8 +30,8 @@ WANTED = {
     "source_assignee": "Ann",
     "plan": "gold",
 }
-META = {"nickname": "Nora", "subject": "Broken", "segments": ["mig", "late"], "data": WANTED}
-TEXT = {
+META: Json = {"nickname": "Nora", "subject": "Broken", "segments": ["mig", "late"], "data": WANTED}
+TEXT: Json = {
     "type": "text",
     "from": "operator",
     "stealth": True,
@@ -243,14 +243,14 @@ async def test_an_assignment_is_an_agents_where_the_source_still_says_the_same(
 
 # ---- profiles --------------------------------------------------------------------------------------------------------
 
-PROFILE = {
+PROFILE: Json = {
     "email": "nora@example.org",
     "person": {"nickname": "Nora", "phone": "+49"},
     "notepad": f"2026-01-01T00:00:00.000+00:00 Ann (n1):\nIs nice.\n\n{birth_line(ORIGIN, mig.Ref(mig.CONTACT, 'p1'))}",
     "segments": ["late"],
     "active": 1000,
 }
-DATA = {"source": ORIGIN, "source_id": "p1", "source_ids": "p1,p2", "plan": "gold"}
+DATA: Json = {"source": ORIGIN, "source_id": "p1", "source_ids": "p1,p2", "plan": "gold"}
 
 
 @pytest.mark.parametrize(

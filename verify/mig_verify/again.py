@@ -59,7 +59,8 @@ class Again:
             one.field for one in found if one.kind == CONTACT and Ref(CONTACT, one.source_id) in wrong and one.field
         )
         for name, _ in fields.most_common():
-            matching = {ref for ref in self._profiles_with(name) if ref not in taken}
+            whatever = any(one.field == name and one.expected in (None, "", [], {}) for one in found)
+            matching = {ref for ref in self._profiles_with(name, whatever=whatever) if ref not in taken}
             taken |= matching
             fresh = await self._profiles([ref for ref in matching if ref not in self._chosen(CONTACT)])
             more += fresh
@@ -99,14 +100,11 @@ class Again:
 
     # ---- profiles ----------------------------------------------------------------------------------------------------
 
-    def _profiles_with(self, field: str) -> Iterable[Ref]:
-        """Profiles that must have something in a field."""
-        name, _, key = field.partition(".")
+    def _profiles_with(self, field: str, *, whatever: bool) -> Iterable[Ref]:
+        """Profiles that must have something in a field; or all, where the fault is that something is there."""
         for judged in self._judge.units(CONTACT):
             record: Record | None = next(iter(judged.expected.records), None)
-            value = getattr(record, name, None) if record is not None else None
-            held = value.get(key) if key and isinstance(value, dict) else value
-            if record is not None and (held not in (None, "", [], {}) or not hasattr(record, name)):
+            if record is not None and (whatever or _held(record, field) not in (None, "", [], {})):
                 yield record.ref
 
     async def _profiles(self, refs: Sequence[Ref]) -> list[Found]:
@@ -143,3 +141,14 @@ class Again:
         files = Files(source, target, self._scratch, self._audit.types, self._audit.clock)
         await plainly(files.compare([ref.id for ref in sorted(refs)]))
         return [one for one in files.found() if Ref(ATTACHMENT, one.source_id) in refs]
+
+
+def _held(record: Record, field: str) -> object:
+    """What a record has in a field, or at a key of a map; of what is no field (a flaw) nobody knows: something."""
+    name, *keys = field.split(".")
+    if not hasattr(record, name):
+        return True
+    value: object = getattr(record, name)
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value

@@ -33,6 +33,8 @@ GROUPS = 500
 """Groups on the page."""
 _AROUND = (48, 160)
 """Characters of a value that are shown before its first difference, and from there on."""
+_LONGEST, _LONGEST_ID = 1_000, 120
+"""Characters of any text of the platforms, and of an id in a list, before it is cut."""
 _THINNEST = 0.7
 """Percent of a bar: thinner parts are drawn so wide, or nobody would see them."""
 
@@ -85,7 +87,7 @@ def _room(*, bodies: bool) -> Environment:
     def last(value: object) -> object:
         if type(value) is not str:  # what is of our own markup, or a number
             return value
-        return visible(value if bodies else masked(value))
+        return visible(cut(value if bodies else masked(value), _LONGEST))
 
     room = Environment(
         loader=PackageLoader("mig_verify"),
@@ -118,6 +120,11 @@ def visible(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(one if one.isprintable() or one in "\n\t" else f"⟨U+{ord(one):04X}⟩" for one in text)
+
+
+def cut(text: str, longest: int) -> str:
+    """A text that is not longer than that, but for the word that it is cut."""
+    return text if len(text) <= longest else f"{text[:longest]}… ({len(text):,} characters)"
 
 
 def anchor(one: Found) -> str:
@@ -212,7 +219,8 @@ def _line(one: Found, taken: Counter[str], *, bodies: bool) -> Line:
     taken[name] += 1
     if taken[name] > 1:
         name = f"{name}~~{taken[name]}"
-    return Line(name, f"{one.kind} {one.source_id}".strip(), one.target_id, *_values(one, bodies=bodies))
+    told = (cut(masked(text), _LONGEST_ID) for text in (f"{one.kind} {one.source_id}".strip(), one.target_id))
+    return Line(name, *told, *_values(one, bodies=bodies))
 
 
 def _values(one: Found, *, bodies: bool) -> tuple[Value, Value]:
@@ -406,7 +414,7 @@ class Rules(Struct, frozen=True):
 
     declared: Sequence[tuple[str, str, str, str]]
     """Kind, field, how, note."""
-    exact: Mapping[str, str]
+    exact: Mapping[str, Sequence[str]]
     """Kind: the fields that must be as they were."""
 
 
@@ -418,7 +426,7 @@ def _rules(result: Result) -> Rules:
             same.setdefault(str(kind), []).append(name)
         else:
             declared.append((str(kind), name, keep.how, keep.note))
-    return Rules(declared, {kind: ", ".join(names) for kind, names in same.items()})
+    return Rules(declared, same)
 
 
 def _outcomes(losses: Iterable[tuple[str, str, str, int]]) -> Mapping[str, int]:
@@ -441,7 +449,7 @@ def _doubts(result: Result) -> Iterator[tuple[str, str]]:
         yield f"{result.unread:,} units of the target", "They could not be read. Verify again to try them anew."
     pending = sum(tally.pending for tally in result.kinds.values())
     if pending:
-        yield f"{pending:,} records", "They are pending: the migration is not finished. `mig run`, then verify again."
+        yield f"{pending:,} pending records", "The migration is not finished. `mig run`, then verify again."
     for name, level in result.levels.items():
         if level.verdict == "skipped":
             yield f"Level {name}", f"It was not asked for: `--level {result.level}` leaves it out."
@@ -506,14 +514,14 @@ _LEVELS = {
 }
 _COLUMNS = {
     "source": "Records the source shows now.",
-    "target": "Records of ours that stand on the target.",
+    "target": "Records that bear our mark on the target.",
     "accounted": "Of the source's: it is known what became of them.",
     "compared": "Read on both sides and compared field by field.",
     "mismatched": "Compared, and not equal.",
     "missing": "Should stand on the target, and do not.",
-    "extra": "Bear our mark, and should not stand there.",
+    "extra": "The source has them, but they should not stand there.",
     "doubled": "Stand there more than once.",
-    "orphaned": "Stand there without what they belong to.",
+    "orphaned": "Bear our mark, but the source does not have them (any more).",
     "newer": "Changed at the source since the last run: not wrong, not moved yet.",
     "foreign": "Made or changed on the target by others: not ours to judge.",
 }

@@ -83,9 +83,11 @@ class _Work:
         )
         path = asked.work or audit.home / "mig-verify.db"
         self._scratch = Scratch(path, about)
-        self._looks = len(ledger.looks()) if ledger is not None else 0
+        looks = ledger.looks() if ledger is not None else []
+        self._looks = len(looks)
+        self._samples = sum(one.level == "samples" for one in looks)
         self.seed = self._choose_seed()
-        self._draw = Draw(self._scratch, audit.types, confidence=asked.confidence, looks=self._looks)
+        self._draw = Draw(self._scratch, audit.types, confidence=asked.confidence, looks=self._samples)
         self._source = SourceWalk(
             audit.source, audit.source_spec, audit.target, self._scratch, readers=audit.readers, told=told
         )

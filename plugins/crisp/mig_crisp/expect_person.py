@@ -45,58 +45,66 @@ def expect_person(unit: Unit, look: Lookup, settings: CrispSettings) -> Expected
 
 
 def _profile(contacts: Sequence[Contact], unit: Unit, look: Lookup, settings: CrispSettings) -> Contact:
-    root = contacts[0]
     custom, company_data = _data_of(contacts, look, settings)
-    emails = _emails(contacts, unit)
-    phones = _values(contact.phones for contact in contacts)
-    urls = _values(contact.urls for contact in contacts)
-    places = list(dict.fromkeys(line for one in contacts for place in one.places if (line := place_line(place))))
-    language = _first(contact.locale for contact in contacts)
     lists = {
-        "source_ids": sorted(contact.ref.id for contact in contacts),
-        "other_emails": emails[1:],
-        "other_phones": phones[1:],
-        "other_urls": urls[1:],
-        "other_addresses": places[1:],
-        "external_ids": list(dict.fromkeys(name for one in contacts for name in one.external_ids if name)),
-        "handles": list(dict.fromkeys(handle_text(handle) for one in contacts for handle in one.handles)),
+        "emails": _emails(contacts, unit),
+        "phones": _values(contact.phones for contact in contacts),
+        "urls": _values(contact.urls for contact in contacts),
+        "addresses": list(
+            dict.fromkeys(line for one in contacts for place in one.places if (line := place_line(place)))
+        ),
     }
-    birthday = _first(contact.birthday for contact in contacts)
-    created = _first(contact.created_at for contact in contacts)
-    single = {
-        "source": unit.origin,
-        "source_id": root.ref.id,
-        "source_created_at": iso(created) if created else "",
-        "birthday": birthday.date().isoformat() if birthday else "",
-        "language": language,
-        "time_zone": _first(contact.time_zone for contact in contacts),
-    }
-    data: dict[str, Any] = {key: value for key, value in single.items() if value and len(value) <= settings.max_value}
-    for key, values in lists.items():
-        data |= numbered(key, values, settings.max_value)
+    data = _reserved(contacts, unit, settings, lists)
+    language = _first(contact.locale for contact in contacts)
     extra = {
-        "born": birth_line(unit.origin, root.ref),
+        "born": birth_line(unit.origin, contacts[0].ref),
         "company": _block(contacts, look),
-        "address": places[0] if places else "",
+        "address": next(iter(lists["addresses"]), ""),
         "locales": [language[:2].lower()] if _is_language(language) else [],
         "data": {**company_data, **data},
     }
     return Contact(
-        ref=root.ref,
+        ref=contacts[0].ref,
         name=_name(contacts),
-        emails=[Address(value=value) for value in emails],
-        phones=[Address(value=value) for value in phones],
-        urls=[Address(value=value) for value in urls],
+        emails=[Address(value=value) for value in lists["emails"]],
+        phones=[Address(value=value) for value in lists["phones"]],
+        urls=[Address(value=value) for value in lists["urls"]],
         tags=list(dict.fromkeys(tag for contact in contacts for tag in contact.tags)),
         avatar=_first(contact.avatar for contact in contacts),
         gender=_first(contact.gender for contact in contacts),
         locale=str(data.get("language", "")),
         time_zone=str(data.get("time_zone", "")),
-        birthday=birthday or None,
+        birthday=_first(contact.birthday for contact in contacts) or None,
         last_active_at=_first(contact.last_active_at for contact in contacts) or None,
         custom=custom,
         extra={key: value for key, value in extra.items() if value},
     )
+
+
+def _reserved(
+    contacts: Sequence[Contact], unit: Unit, settings: CrispSettings, addresses: Mapping[str, Sequence[str]]
+) -> dict[str, Any]:
+    """The keys of people data that are mig's own; a text that is too long is not written."""
+    birthday = _first(contact.birthday for contact in contacts)
+    created = _first(contact.created_at for contact in contacts)
+    single = {
+        "source": unit.origin,
+        "source_id": contacts[0].ref.id,
+        "source_created_at": iso(created) if created else "",
+        "birthday": birthday.date().isoformat() if birthday else "",
+        "language": _first(contact.locale for contact in contacts),
+        "time_zone": _first(contact.time_zone for contact in contacts),
+    }
+    lists = {
+        "source_ids": sorted(contact.ref.id for contact in contacts),
+        "external_ids": list(dict.fromkeys(name for one in contacts for name in one.external_ids if name)),
+        "handles": list(dict.fromkeys(handle_text(handle) for one in contacts for handle in one.handles)),
+        **{f"other_{name}": values[1:] for name, values in addresses.items()},
+    }
+    data: dict[str, Any] = {key: value for key, value in single.items() if value and len(value) <= settings.max_value}
+    for key, values in lists.items():
+        data |= numbered(key, values, settings.max_value)
+    return data
 
 
 def _first(values: Iterable[Any]) -> Any:

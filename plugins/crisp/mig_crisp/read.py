@@ -36,6 +36,8 @@ class Reader:
         self._operators = {one.user_id: one.name for one in office.operators.values()}
         self._page = 0
         """Messages in a page, once a page was followed by another; 0: not known, the API does not say."""
+        self._included = False
+        """Whether a mark's own time is in the answer, once that was seen; the API does not say."""
         self._listed: dict[str, Row] = {}
 
     def just_listed(self, rows: Iterable[Row]) -> None:
@@ -92,16 +94,12 @@ class Reader:
         return await self._completed(session, rows, torn, origin) if torn else rows
 
     async def _pages(self, session: str) -> tuple[list[Row], set[int]]:
-        """All pages, and the milliseconds of which no page shows the middle.
-
-        A mark is one more than the earliest time seen: equal times may straddle a page, and the mark itself may be
-        left out of the answer.
-        """
+        """All pages, and the milliseconds of which no page shows the middle. Equal times may straddle pages."""
         rows = await self._page_of(session, {})
         size, torn = len(rows), set[int]()
         while rows and (not self._page or size >= self._page):
             at = _time(rows[0])
-            whole = await self._page_of(session, {"timestamp_before": at + 1})
+            whole = await self._up_to(session, at)
             page = [row for row in whole if _time(row) <= at]
             later = [row for row in rows if _time(row) > at]
             if page and _time(page[0]) < at:  # it reaches further back: all that stands at `at` is in it
@@ -111,16 +109,29 @@ class Reader:
             if size < 2 or len(whole) < size:
                 rows = [*page, *later]  # there was room left in it
                 break
-            first = [row for row in await self._page_of(session, {"timestamp_after": at - 1}) if _time(row) == at]
+            first = [row for row in await self._from(session, at) if _time(row) == at]
             both, overlap = _together(first, page)
             torn |= set() if overlap else {at}
-            before = [row for row in await self._page_of(session, {"timestamp_before": at}) if _time(row) < at]
+            before = [row for row in await self._up_to(session, at - 1) if _time(row) < at]
             rows = [*before, *both, *later]
             if not before:
                 break
             self._page = max(self._page, len(whole))
             size = len(before)
         return rows, torn
+
+    async def _up_to(self, session: str, at: int) -> list[Row]:
+        """The latest page that ends with a time."""
+        mark = at if self._included else at + 1
+        rows = await self._page_of(session, {"timestamp_before": mark})
+        if not self._included and any(_time(row) == mark for row in rows):
+            self._included = True
+            return await self._page_of(session, {"timestamp_before": at})
+        return rows
+
+    async def _from(self, session: str, at: int) -> list[Row]:
+        """The first page that begins with a time."""
+        return await self._page_of(session, {"timestamp_after": at if self._included else at - 1})
 
     async def _page_of(self, session: str, query: Mapping[str, str | int]) -> list[Row]:
         page = await self._client.get(f"/conversation/{segment(session)}/messages", query or None)
