@@ -28,6 +28,7 @@ from mig.journal.store import Journal
 from mig.settings import platform_settings
 from mig.testing.conformance import Broken, Records, check_unit
 from mig_crisp.keeps import NORMALS
+from mig_crisp.sandbox.messages import new_message
 from mig_crisp.sandbox.people import view_profile
 from mig_crisp.sandbox.server import serve as serve_crisp
 from mig_crisp.sandbox.staff import settle_in
@@ -270,6 +271,9 @@ def test_what_agents_did_meanwhile_stays_where_the_source_did_nothing(tmp_path: 
         somebody = next(name for name in desk.workspace.desk.operators if name != assigned.assigned)
         profile = next(iter(desk.workspace.desk.people.live.values()))
         desk.workspace.set_state_by_hand(open_one.session_id, "resolved")
+        event = {"type": "event", "from": "operator", "origin": "chat", "content": {"namespace": "state:resolved"}}
+        now = desk.workspace.desk.clock.now()
+        open_one.insert(new_message(desk.workspace.desk, open_one, event, now))
         desk.workspace.alter_conversation(assigned.session_id, assigned=somebody)
         segments = [*open_one.metas["segments"], "vip"]
         desk.workspace.edit_meta_by_hand(open_one.session_id, subject="The agent's own", segments=segments)
@@ -363,7 +367,7 @@ def test_killed_at_any_moment_it_goes_on_and_nothing_is_sent(tmp_path: Path, org
         lose(tmp_path)
         deaths = 0
         for point in (3, 20, 60, 110, 160, 210, 260, 330, 400):
-            deaths += dies(desk, point)
+            deaths += dies(desk, point, adopt=True)
         assert deaths >= 3
         with pytest.raises(mig.Refused, match="being rebuilt"):
             desk.migrate()
@@ -375,8 +379,8 @@ def test_killed_at_any_moment_it_goes_on_and_nothing_is_sent(tmp_path: Path, org
         assert said(desk) == writes
 
 
-def dies(desk: Audited, at: int) -> bool:
-    """An adoption that dies at the n-th failpoint. Returns: whether it came so far."""
+def dies(desk: Audited, at: int, **more: Any) -> bool:
+    """A run that dies at the n-th failpoint. Returns: whether it came so far."""
     met = 0
 
     def listener(name: str) -> None:
@@ -387,7 +391,7 @@ def dies(desk: Audited, at: int) -> bool:
 
     listen(listener)
     try:
-        desk.migrate(adopt=True)
+        desk.migrate(**more)
     except BaseException as error:
         if not is_crash(error):
             raise
@@ -395,6 +399,27 @@ def dies(desk: Audited, at: int) -> bool:
     finally:
         listen(None)
     return False
+
+
+@pytest.mark.parametrize("at", [250, 400])
+def test_a_journal_that_was_lost_in_the_middle_of_a_run(at: int, tmp_path: Path, organisation: Path) -> None:
+    (tmp_path / "fresh").mkdir()
+    with moved(tmp_path / "fresh", organisation) as desk:
+        whole = named(standing(desk))
+    with audited(tmp_path, dataset=organisation) as desk:
+        settle_in(desk.workspace.desk, organisation)
+        assert dies(desk, at)
+        writes = said(desk)
+        assert writes > 10
+        lose(tmp_path)
+        moves(desk, adopt=True)
+        assert said(desk) == writes
+        moves(desk)
+        found = named(standing(desk))
+        assert found["doubled"] == []
+        assert found["threads"] == whole["threads"]
+        assert found["people"] == whole["people"]
+        assert moves(desk).sent == {}
 
 
 def test_a_used_up_quota_pauses_it_and_it_goes_on(tmp_path: Path, organisation: Path) -> None:

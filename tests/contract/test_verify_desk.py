@@ -108,16 +108,16 @@ def test_what_the_source_changed_since_is_newer_and_no_alarm(tmp_path: Path) -> 
         assert result.kinds["conversation"].newer == 1
 
 
-def test_a_record_that_was_never_extracted_is_found(tmp_path: Path) -> None:
+def test_a_record_that_was_never_extracted_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with audited(tmp_path, customers=4, seed=3) as desk:
         table = desk.organisation.organisation.store.table("messages")
         lost = table.order[len(table.order) // 2]
         kept, found = table.order, table.find
         table.order = [one for one in kept if one != lost]
-        table.find = lambda name, value: [one for one in found(name, value) if one != lost]
+        monkeypatch.setattr(table, "find", lambda name, value: [one for one in found(name, value) if one != lost])
         assert desk.migrate().status == "completed"
         table.order = kept
-        del table.find
+        monkeypatch.undo()
         result = desk.audit()
         assert [(one.what, one.source_id, one.why) for one in result.found] == [("missing", lost, "no run has read it")]
 

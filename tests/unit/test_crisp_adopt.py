@@ -241,6 +241,19 @@ async def test_an_assignment_is_an_agents_where_the_source_still_says_the_same(
     assert (found.same if found else None) is same
 
 
+async def test_what_a_killed_run_had_no_time_to_say_is_said() -> None:
+    read = ("conversation.read", {"session": "s", "from": "user", "origin": "chat", "fingerprints": [77]})
+    state = ("conversation.state", {"session": "s", "state": "resolved"})
+    for mark, is_said in (("chat", True), ("", False), (None, True)):
+        desk = Desk()
+        desk.conversation["state"] = "unresolved"
+        desk.say(**{"from": "user", "read": mark} if mark is not None else {"from": "user"})
+        assert (await ask(desk, read) is not None) is is_said
+        found = await ask(desk, state)
+        assert found is not None
+        assert found.same is is_said
+
+
 # ---- profiles --------------------------------------------------------------------------------------------------------
 
 PROFILE: Json = {

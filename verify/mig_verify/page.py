@@ -15,6 +15,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from functools import cache
 from importlib import resources
 from math import floor
 from typing import Any
@@ -81,6 +82,7 @@ def page(result: Result, *, bodies: bool) -> str:
     return _room(bodies=bodies).get_template("page.html").render(view)
 
 
+@cache
 def _room(*, bodies: bool) -> Environment:
     """Everything a template prints passes here, then is escaped."""
 
@@ -147,7 +149,7 @@ class Value(Struct, frozen=True):
     """One of the two values of a discrepancy, as it is shown."""
 
     what: str
-    """nothing, digest or text."""
+    """nothing, words (of ours), digest or text."""
     type: str = ""
     sha256: str = ""
     length: int = 0
@@ -219,31 +221,42 @@ def _line(one: Found, taken: Counter[str], *, bodies: bool) -> Line:
     taken[name] += 1
     if taken[name] > 1:
         name = f"{name}~~{taken[name]}"
-    told = (cut(masked(text), _LONGEST_ID) for text in (f"{one.kind} {one.source_id}".strip(), one.target_id))
-    return Line(name, *told, *_values(one, bodies=bodies))
+    return Line(
+        name,
+        _id(f"{one.kind} {one.source_id}".strip(), bodies),
+        _id(one.target_id, bodies),
+        *_values(one, bodies=bodies),
+    )
+
+
+def _id(text: str, bodies: bool) -> str:
+    return cut(text if bodies else masked(text), _LONGEST_ID)  # in this order: half an address is one too
 
 
 def _values(one: Found, *, bodies: bool) -> tuple[Value, Value]:
     expected, actual = shown(one, bodies=bodies)
+    if expected is None and (actual is None or one.what != "mismatched"):
+        should, does = (Value("words", before=words) for words in _STANDS.get(one.what, ("in order", "not in order")))
+        return should, does if actual is None else _window(actual, _text(actual), None)
     if not bodies and any(isinstance(value, dict) and "sha256" in value for value in (expected, actual)):
         return _digest(expected), _digest(actual)
-    first = None if expected is None or actual is None else _first_difference(_text(expected), _text(actual))
-    return _window(expected, first), _window(actual, first)
+    one_text, other_text = (_text(value) if bodies else masked(_text(value)) for value in (expected, actual))
+    first = None if expected is None or actual is None else _first_difference(one_text, other_text)
+    return _window(expected, one_text, first), _window(actual, other_text, first)
 
 
 def _digest(value: Any) -> Value:
     if not isinstance(value, dict):
-        return _window(value, None)
+        return _window(value, _text(value), None)
     name: str = value["type"]
     return Value("digest", _TYPES.get(name, name), value["sha256"], value["length"], value.get("differs_at"))
 
 
-def _window(value: Any, first: int | None) -> Value:
-    """A value around its first difference."""
+def _window(value: Any, text: str, first: int | None) -> Value:
+    """A value, told by a text, around its first difference."""
     if value is None:
         return Value("nothing")
-    text, name = _text(value), type(value).__name__
-    at = first or 0
+    at, name = first or 0, type(value).__name__
     start, end = max(0, at - _AROUND[0]), min(len(text), at + _AROUND[1])
     middle = at if first is None else at + 1
     return Value(
@@ -268,6 +281,13 @@ def _first_difference(one: str, other: str) -> int:
     return bisect_left(range(min(len(one), len(other))), True, key=lambda at: one[: at + 1] != other[: at + 1])
 
 
+_STANDS = {
+    "missing": ("it stands there", "it does not"),
+    "extra": ("it does not stand there", "it does"),
+    "orphaned": ("it does not stand there", "it does"),
+    "doubled": ("once", "more than once"),
+}
+"""What is expected and what is the case, where nothing but that is known."""
 _TYPES = {
     "str": "text",
     "int": "number",

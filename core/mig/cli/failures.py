@@ -17,7 +17,6 @@ from mig.cli.common import Common, common_options, read_common, redact
 from mig.cli.run import Asked, answer_with, run_once
 from mig.cli.show import ended_object, say_object
 from mig.errors import MigError, Refused, Usage
-from mig.journal.counts import choose
 from mig.model import digest
 from mig.platforms import Access, Source, Target
 from mig.plugins import Registry
@@ -136,7 +135,7 @@ def _example(connection: Connection, mig: int, failure: Failure) -> dict[str, st
 def _chosen(connection: Connection, common: Common) -> MigrationRow:
     from mig.journal import counts
 
-    row: MigrationRow = choose(counts.migrations(connection), common.config.source, common.config.target)
+    row: MigrationRow = counts.choose(counts.migrations(connection), common.config.source, common.config.target)
     return row
 
 

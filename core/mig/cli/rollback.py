@@ -14,7 +14,6 @@ from mig.cli.common import Common, common_options, read_common
 from mig.cli.show import say_object
 from mig.clock import SystemClock
 from mig.errors import Refused, Usage
-from mig.journal.counts import choose
 from mig.plugins import Registry
 from mig.settings import platform_settings, refuse_secrets
 
@@ -52,7 +51,7 @@ def _roll_back(common: Common, *, canary: bool, yes: bool) -> Any:
         with journal.reading() as connection:
             rows = [r for r in counts.migrations(connection) if (MARK in r.organisation) == canary]
         chosen = (
-            _canaries(rows, config.source, config.target) if canary else [choose(rows, config.source, config.target)]
+            _canaries(rows, config.source, config.target) if canary else [counts.choose(rows, config.source, config.target)]
         )
         spec = registry.target(chosen[0].target)
         refuse_secrets(spec.settings, "target", common.sets)  # the options alone did not say whose they are

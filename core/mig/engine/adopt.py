@@ -12,6 +12,8 @@ from mig.engine.deliver import Deliverer, Delivery
 from mig.engine.plan import Step
 from mig.engine.protocol import Outcome, Settler
 from mig.errors import NotApplied, Postponed, RecordError, Refused, Rejected, Unclear, Usage
+from mig.journal import adoption
+from mig.journal.store import Journal
 from mig.model import Kind, Record, Ref
 from mig.platforms import (
     Adopted,
@@ -263,3 +265,32 @@ class AdoptingDeliverer(Deliverer):
 
 async def _no_orphan() -> None:
     """Nothing was born."""
+
+
+async def begin_adopting(journal: Journal, mig: int, target: Target, name: str, origin: str) -> AdoptingTarget:
+    """A view of the target that is not written to, for a journal that is lost; what an earlier try left open is closed.
+
+    Raises:
+        Usage: The journal is not a lost one, or the target cannot tell what stands there.
+    """
+    if await journal.read(lambda c: adoption.knows_more(c, mig)):
+        raise Usage(
+            "this journal knows this migration already, and more of it than the target can tell",
+            "`mig adopt` is for a lost one: name another journal with --state, or go on with `mig run`.",
+        )
+    found = AdoptingTarget(target, name, origin)
+    await journal.write(lambda c: adoption.forget_unsettled(c, mig))
+    return found
+
+
+async def refuse_half_rebuilt(journal: Journal, mig: int) -> None:
+    """No run begins in a journal that does not know yet what stands on the target.
+
+    Raises:
+        Refused: An adoption was begun and has not come to its end.
+    """
+    if await journal.read(lambda c: adoption.is_unfinished(c, mig)):
+        raise Refused(
+            "this journal is being rebuilt and not whole yet: it does not know all that stands on the target",
+            "Finish it with `mig adopt`; then run again.",
+        )

@@ -433,15 +433,16 @@ class Deliverer:
     def _verdict(self, plan: Delivery, ref: Ref, results: Mapping[str, Outcome]) -> Verdict:
         """A record's verdict after what was sent for it."""
         verdict = plan.decided.verdicts[ref]
-        if verdict.fate != "load" or verdict.state == "failed":
-            return verdict
         mine = plan.carriers.get(ref, ())
+        waits = [results[name].reason for name in mine if name in results and results[name].state in WAITS]
+        if verdict.fate != "load" or verdict.state == "failed":
+            # A file that is archived leaves a word in its place, which may still have to be said.
+            return msgspec.structs.replace(verdict, state="staged") if waits and verdict.state == "done" else verdict
         failed = [results[name].reason for name in mine if name in results and results[name].state == "failed"]
         if failed:
             return msgspec.structs.replace(verdict, state="failed", reason=failed[0])
         if not mine or not _complete(plan, ref, results):
-            later = [results[name].reason for name in mine if name in results and results[name].state in WAITS]
-            return msgspec.structs.replace(verdict, reason=later[0]) if later else verdict
+            return msgspec.structs.replace(verdict, reason=waits[0]) if waits else verdict
         declined = _declined(plan, mine, results)
         if declined:
             return msgspec.structs.replace(verdict, fate="archive", state="done", reason=declined)

@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 
 from mig.budgets import Budgets, NoRoom
 from mig.clock import Clock
-from mig.engine.adopt import Adopter, AdoptingDeliverer, AdoptingTarget
+from mig.engine.adopt import Adopter, AdoptingDeliverer, AdoptingTarget, begin_adopting, refuse_half_rebuilt
 from mig.engine.canary import MARK, CanarySource, narrowed
 from mig.engine.decide import Decider
 from mig.engine.deliver import Deliverer
@@ -169,7 +169,10 @@ async def go(run: Run) -> Report:
                 "a rollback of this migration was begun and not finished: what still stands there is not known",
                 "Finish it with `mig rollback`; then run again.",
             )
-        target = await _looking(run, target, mig, origin)
+        if run.adopt:
+            target = await begin_adopting(run.journal, mig, target, run.target_spec.name, origin)
+        else:
+            await refuse_half_rebuilt(run.journal, mig)
         status = adoption.ADOPTING if run.adopt else None
         number = await run.journal.write(
             lambda c: counts.begin_run(
@@ -541,30 +544,6 @@ def _settler(run: Run, target: Target) -> Settler:
     if isinstance(target, AdoptingTarget):
         return Adopter(target, run.clock, born=born, attempts=engine.attempts, patience_s=engine.patience_s)
     return Settler(target, run.clock, born=born, attempts=engine.attempts, patience_s=engine.patience_s)
-
-
-async def _looking(run: Run, target: Target, mig: int, origin: str) -> Target:
-    """The target, or where a lost journal is rebuilt, a view of it that is not written to.
-
-    Raises:
-        Usage: The journal is not a lost one, or the target cannot tell what stands there.
-        Refused: It is half rebuilt: what it does not know yet would be sent a second time.
-    """
-    if not run.adopt:
-        if await run.journal.read(lambda c: adoption.is_unfinished(c, mig)):
-            raise Refused(
-                "this journal is being rebuilt and not whole yet: it does not know all that stands on the target",
-                "Finish it with `mig adopt`; then run again.",
-            )
-        return target
-    if await run.journal.read(lambda c: adoption.knows_more(c, mig)):
-        raise Usage(
-            "this journal knows this migration already, and more of it than the target can tell",
-            "`mig adopt` is for a lost one: name another journal with --state, or go on with `mig run`.",
-        )
-    found = AdoptingTarget(target, run.target_spec.name, origin)
-    await run.journal.write(lambda c: adoption.forget_unsettled(c, mig))
-    return found
 
 
 def _add_homeless(report: Report, found: Sequence[Failure]) -> None:

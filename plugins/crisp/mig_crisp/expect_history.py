@@ -44,7 +44,7 @@ def _block(one: Said, name: str) -> str:
     where = "private note"
     if isinstance(record, Message):
         where = record.channel or ("customer" if record.side == "in" else "team")
-        lines += [f"Subject: {record.subject}"] if record.subject else []
+        lines += [f"Subject: {subject}"] if (subject := record.subject.strip()) else []
     lines += [record.text.strip()] if record.text.strip() else []
     lines += ["[redacted at the source]"] if one.redacted else []
     if not lines:

@@ -159,7 +159,8 @@ def _block(contacts: Sequence[Contact], look: Lookup) -> dict[str, Any]:
             block |= {"domain": domains[0]} if domains else {}
             block |= {"url": urls[0]} if urls else {}
             block |= {"phones": found} if (found := _values([company.phones])) else {}
-            block |= {"emails": found} if (found := _values([company.emails])) else {}
+            reached = [value for value in _values([company.emails]) if is_email(value)]
+            block |= {"emails": reached} if reached else {}
             block |= {"metrics": {"employees": company.employees}} if company.employees is not None else {}
         return block
     return {}

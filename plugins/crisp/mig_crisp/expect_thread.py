@@ -126,7 +126,7 @@ class Thread:
         whole = "\n".join(filter(None, (text, *map(gone_line, lost))))
         count = len(parts(whole, self._settings.max_text)) if whole else 0
         one = Said(record, self._at(record), files, lost, count)
-        if one.rows == 0 and not (self._as_one and isinstance(record, Message) and record.subject):
+        if one.rows == 0 and not (self._as_one and isinstance(record, Message) and record.subject.strip()):
             self._absent[record.ref] = NO_WORD
             return None
         return one
@@ -251,7 +251,7 @@ class Thread:
 
     def _told(self, said: Sequence[Said]) -> Expected:
         """The whole thread in one note, its files beside it."""
-        at = max(one.at for one in said)
+        at = max(self._at(record) for record in self._records)
         names: Mapping[Ref, str] = {one.record.ref: self._called(one.record) for one in said}
         text = transcript(said, names, escaped=self._settings.escape_markdown)
         extra = {**self._shown.extra, "transcript": {"text": text, "at": at}}
@@ -262,7 +262,8 @@ class Thread:
     def _called(self, record: Message | Note) -> str:
         """Who said it, in words."""
         if isinstance(record, Message) and record.side == "in":
-            other = record.contact is not None and record.contact != self._root.contact
-            return (self._sender(record) or "customer") if other else str(self._shown.extra["nickname"])
+            named = record.contact or self._root.contact
+            contact = self._look(named) if named is not None else None
+            return (clean(contact.name).strip() if isinstance(contact, Contact) else "") or "customer"
         agent = self._look(record.author) if record.author is not None else None
         return clean(getattr(agent, "name", "")).strip() or "team"

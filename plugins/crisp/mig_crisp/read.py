@@ -146,7 +146,8 @@ class Reader:
             mark = mark_of(row)
             if mark is not None and _time(row) in torn:
                 count = (row.get("properties") or {}).get("source_parts")
-                counts[mark.ref] = count if isinstance(count, int) else 0
+                # What stands beside them (where something was redacted) tells no count.
+                counts[mark.ref] = max(counts.get(mark.ref, 0), count if isinstance(count, int) else 0)
                 places[mark.ref, mark.part] = place
         found = [((place, 0), row) for place, row in enumerate(rows)]
         for ref, count in counts.items():

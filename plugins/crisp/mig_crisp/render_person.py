@@ -22,6 +22,7 @@ from mig import (
     Ref,
     Rendered,
     Unit,
+    epoch_ms,
 )
 from mig_crisp.data import RESERVED_PEOPLE, Keys, Value, flatten, numbered
 from mig_crisp.mapping import PLACEHOLDER, is_email, local_part
@@ -45,7 +46,9 @@ def render_person(unit: Unit, look: Lookup, settings: CrispSettings, office: Off
     first = contacts[0]
     refs = tuple(contact.ref for contact in contacts)
     mark = birth_line(unit.origin, first.ref)
-    notepad, kept, late = _notepad(notes, look, mark, settings.max_notepad)
+    gone = {note.ref: missing_lines(note.attachments, files.get(note.ref, [])) for note in notes}
+    notepad, kept, late = _notepad(notes, look, gone, settings.max_notepad - len(mark))
+    notepad = "\n\n".join(filter(None, (notepad, mark)))
     email = first.emails[0].value if first.emails else f"{unit.origin.partition(':')[0]}-{first.ref.id}@{PLACEHOLDER}"
     data, losses = people_data(contacts, look, settings, unit.origin)
     operations = [
@@ -91,7 +94,8 @@ def render_person(unit: Unit, look: Lookup, settings: CrispSettings, office: Off
     for beside in files.values():
         reasons = [(file, never(file, settings)) for file in beside]
         declined += [Declined(file.ref, Fate.ARCHIVE, why) for file, why in reasons if why and file.parent in kept]
-    return Rendered(operations, declined, [(first.ref, loss) for loss in losses])
+    lost = [(note.ref, loss) for note in notes for loss in missing_losses(note.attachments, files.get(note.ref, []))]
+    return Rendered(operations, declined, [*((first.ref, loss) for loss in losses), *lost])
 
 
 def _profile(contacts: Sequence[Contact], email: str, look: Lookup, notepad: str) -> dict[str, Any]:
@@ -100,19 +104,19 @@ def _profile(contacts: Sequence[Contact], email: str, look: Lookup, notepad: str
     person: dict[str, Any] = {"nickname": named[0] if named else first.name}
     phones = _values([contact.phones for contact in contacts])
     urls = _values([contact.urls for contact in contacts])
-    place = next((place for contact in contacts for place in contact.places), None)
+    lines = _lines(contacts)
     for key, value in (
         ("avatar", next((c.avatar for c in contacts if c.avatar), "")),
         ("gender", next((c.gender for c in contacts if c.gender), "")),
         ("phone", phones[0] if phones else ""),
         ("website", urls[0] if urls else ""),
-        ("address", address_line(place) if place else ""),
+        ("address", lines[0] if lines else ""),
     ):
         if value:
             person[key] = clean(value)
-    locale = next((c.locale for c in contacts if c.locale), "")
-    if locale:
-        person["locales"] = [clean(locale)[:2].lower()]
+    language = clean(next((c.locale for c in contacts if c.locale), "")).replace("_", "-").partition("-")[0].lower()
+    if len(language) == 2 and language.isalpha():  # "fil" is not Finnish
+        person["locales"] = [language]
     profile: dict[str, Any] = {"email": email, "person": person, "notepad": notepad}
     company = _company(contacts, look)
     if company:
@@ -120,8 +124,9 @@ def _profile(contacts: Sequence[Contact], email: str, look: Lookup, notepad: str
     segments = list(dict.fromkeys(ref.id for contact in contacts for ref in contact.tags))
     if segments:
         profile["segments"] = segments
-    if first.last_active_at is not None:
-        profile["active"] = int(first.last_active_at.timestamp() * 1000)
+    active = next((c.last_active_at for c in contacts if c.last_active_at is not None), None)
+    if active is not None:
+        profile["active"] = epoch_ms(active)
     return profile
 
 
@@ -143,7 +148,7 @@ def people_data(
         for contact in contacts
         for handle in contact.handles
     ]
-    places = [address_line(place) for contact in contacts for place in contact.places][1:]
+    places = _lines(contacts)[1:]
     data |= {"source": origin, "source_id": first.ref.id}
     data |= numbered("source_ids", ids, limit)
     for key, field, values in (
@@ -157,11 +162,13 @@ def people_data(
         cleaned = list(dict.fromkeys(clean(value) for value in values if value))
         losses += [_too_long(field, limit) for value in cleaned if len(value) > limit]
         data |= numbered(key, [value for value in cleaned if len(value) <= limit], limit)
+    created = next((c.created_at for c in contacts if c.created_at is not None), None)
+    born = next((c.birthday for c in contacts if c.birthday is not None), None)
     for key, field, text in (
-        ("source_created_at", "", first.created_at.isoformat(timespec="milliseconds") if first.created_at else ""),
-        ("birthday", "", first.birthday.date().isoformat() if first.birthday else ""),
-        ("language", "locale", first.locale),
-        ("time_zone", "time_zone", first.time_zone),
+        ("source_created_at", "created_at", created.isoformat(timespec="milliseconds") if created else ""),
+        ("birthday", "birthday", born.date().isoformat() if born else ""),
+        ("language", "locale", next((c.locale for c in contacts if c.locale), "")),
+        ("time_zone", "time_zone", next((c.time_zone for c in contacts if c.time_zone), "")),
     ):
         if len(clean(text)) > limit:
             losses.append(_too_long(field, limit))
@@ -172,6 +179,12 @@ def people_data(
 
 def _too_long(field: str, limit: int) -> Loss:
     return Loss(field, "archived", f"longer than {limit} characters")
+
+
+def _lines(contacts: Sequence[Contact]) -> list[str]:
+    """The postal addresses of several contacts, each once; blank ones are none."""
+    lines = (address_line(place) for contact in contacts for place in contact.places)
+    return list(dict.fromkeys(line for line in lines if line))
 
 
 def address_line(place: Any) -> str:
@@ -200,9 +213,25 @@ def on_notepad(
     return operations
 
 
-def note_line(note: Note, look: Lookup) -> str:
-    """A note as it stands in a notepad: dated, signed, marked by its id."""
-    return f"{_signature(note, look)} ({note.ref.id}):\n{note.text.strip()}"
+def note_line(note: Note, look: Lookup, gone: Sequence[str] = ()) -> str:
+    """A note as it stands in a notepad: dated, signed, marked by its id; with a line for each file nobody has."""
+    text = "\n".join(filter(None, (note.text.strip(), *gone)))
+    return f"{_signature(note, look)} ({note.ref.id}):\n{text}"
+
+
+def missing_lines(named: Sequence[Ref], files: Sequence[Attachment]) -> list[str]:
+    """A line for every file that the source names and does not have."""
+    return [f"[file: not found at the source, {ref.id}]" for ref in _missing(named, files)]
+
+
+def missing_losses(named: Sequence[Ref], files: Sequence[Attachment]) -> list[Loss]:
+    """Likewise, what the ledger says of them."""
+    return [Loss(f"attachments.{ref.id}", "dropped", "the source does not have it") for ref in _missing(named, files)]
+
+
+def _missing(named: Sequence[Ref], files: Sequence[Attachment]) -> list[Ref]:
+    known = {file.ref for file in files}
+    return [ref for ref in named if ref not in known]
 
 
 def _signature(note: Note, look: Lookup) -> str:
@@ -216,42 +245,46 @@ def _with_files(ref: Ref, files: Mapping[Ref, Sequence[Attachment]]) -> list[Ref
     return [ref, *(file.ref for file in files.get(ref, ()))]
 
 
-def _notepad(notes: Sequence[Note], look: Lookup, mark: str, limit: int) -> tuple[str, list[Ref], list[Ref]]:
-    """The notepad's text, the notes in it, and those that found no room."""
+def _notepad(
+    notes: Sequence[Note], look: Lookup, gone: Mapping[Ref, Sequence[str]], room: int
+) -> tuple[str, list[Ref], list[Ref]]:
+    """The notepad's text before the mark, the notes in it, and those that found no room."""
     blocks: list[str] = []
     kept: list[Ref] = []
     late: list[Ref] = []
-    room = limit - len(mark) - 2
     for note in notes:
-        block = note_line(note, look)
+        block = note_line(note, look, gone[note.ref])
         if len(block) + 2 <= room:
             blocks.append(block)
             kept.append(note.ref)
             room -= len(block) + 2
         else:
             late.append(note.ref)
-    return "\n\n".join((*blocks, mark)), kept, late
+    return "\n\n".join(blocks), kept, late
 
 
 def _company(contacts: Sequence[Contact], look: Lookup) -> dict[str, Any]:
-    company = _employer(contacts, look)
-    name = clean(company.name if company else next((c.company_name for c in contacts if c.company_name), "")).strip()
-    if not name:
-        return {}
-    block: dict[str, Any] = {"name": name}
-    if company is None:
-        return block
-    if company.domains:
-        block["domain"] = company.domains[0]
-    if company.urls:
-        block["url"] = company.urls[0].value
-    if company.phones:
-        block["phones"] = [address.value for address in company.phones]
-    if company.emails:
-        block["emails"] = [address.value for address in company.emails if is_email(address.value)]
-    if company.employees is not None:
-        block["metrics"] = {"employees": company.employees}
-    return block
+    """The block of the oldest contact whose company has a name, by its own record or as the contact repeats it."""
+    for contact in contacts:
+        found = look(contact.company) if contact.company is not None else None
+        company = found if isinstance(found, Company) else None
+        name = clean((company.name if company is not None else "") or contact.company_name).strip()
+        if name:
+            return {"name": name, **(_facts(company) if company is not None else {})}
+    return {}
+
+
+def _facts(company: Company) -> dict[str, Any]:
+    """What the block holds beside the name; blank and repeated addresses are none."""
+    emails = [value for value in _values([company.emails]) if is_email(value)]
+    facts: dict[str, Any] = {
+        "domain": next(filter(None, company.domains), ""),
+        "url": next(iter(_values([company.urls])), ""),
+        "phones": _values([company.phones]),
+        "emails": emails,
+        "metrics": {"employees": company.employees} if company.employees is not None else {},
+    }
+    return {key: value for key, value in facts.items() if value}
 
 
 def _company_data(contacts: Sequence[Contact], look: Lookup, limit: int) -> tuple[dict[str, Value], list[Loss]]:

@@ -33,7 +33,7 @@ from mig_crisp.data import Value
 from mig_crisp.mapping import is_email
 from mig_crisp.office import Office
 from mig_crisp.render_files import REQUEST, held, never, upload, with_inline
-from mig_crisp.render_person import note_line, on_notepad
+from mig_crisp.render_person import missing_lines, missing_losses, note_line, on_notepad
 from mig_crisp.render_transcript import is_transcript, transcript
 from mig_crisp.saying import SESSION, Saying, is_from_user, origin_of, print_of, time_of
 from mig_crisp.settings import CrispSettings
@@ -111,7 +111,7 @@ class ThreadRenderer:
                         notepad += on_notepad(
                             record, self._files.get(record.ref, []), person_id, self._look, self._settings
                         )
-                if not on_profile or self._settings.notes == "both":
+                if not on_profile or (self._settings.notes == "both" and self._office.has_notes):
                     rows += self._note(record)
         return self._saying.spread(rows), notepad
 
@@ -123,6 +123,7 @@ class ThreadRenderer:
         text = "\n\n".join(filter(None, (text, *missing)))
         files = [file for record in said for file in self._files.get(record.ref, [])]
         if not text and not files:
+            self._declined += [Declined(record.ref, Fate.SKIP, "it has neither text nor file") for record in said]
             return []
         # The conversation too: its status decides the form, and with it what becomes of everything in it.
         refs = (conversation.ref, *(record.ref for record in said))
@@ -158,6 +159,8 @@ class ThreadRenderer:
         if user:
             fields["user"] = user
         alone = not text and not message.redacted
+        if message.html and not text:
+            self._losses.append((message.ref, Loss("html", "archived", "it has no text to stand beside")))
         properties: dict[str, Value] = dict(message.custom)
         if message.subject:
             properties["source_subject"] = message.subject
@@ -231,13 +234,16 @@ class ThreadRenderer:
             if not self._office.has_notes:
                 instead = {"type": "text", "from": "operator", "stealth": True}
             row = self._saying.say(file.ref, 1, message)
+            if speaks and parent.fields["from"] == "user":
+                # What stands in its place is from the team, and must not make the message the team's.
+                instead["properties"] = {**message["properties"], "source_side": "in"}
             body = {**row.body, "instead": instead, "file": held(file, self._settings)}
             carries = (file.ref, parent.ref) if speaks else (file.ref,)
             rows.append(msgspec.structs.replace(row, verb="conversation.file", body=body, carries=carries))
         return rows
 
     def _on_notepad(self, note: Note, people_id: FromReceipt) -> Operation:
-        line = note_line(note, self._look)
+        line = note_line(note, self._look, self._missing(note.ref, note.attachments))
         return Operation(
             name=f"notepad/{note.ref.id}",
             verb="people.note",
@@ -249,13 +255,10 @@ class ThreadRenderer:
 
     def _missing(self, parent: Ref, named: Sequence[Ref]) -> list[str]:
         """A line for every file that the source names and does not have."""
-        lines = []
-        known = {attachment.ref for attachment in self._files.get(parent, [])}
-        for ref in named:
-            if ref not in known:
-                lines.append(f"[file: not found at the source, {ref.id}]")
-                self._losses.append((parent, Loss(f"attachments.{ref.id}", "dropped", "the source does not have it")))
-        return lines
+        files = self._files.get(parent, [])
+        lost = [(parent, loss) for loss in missing_losses(named, files)]
+        self._losses += [loss for loss in lost if loss not in self._losses]
+        return missing_lines(named, files)
 
     def _customer(self, message: Message) -> dict[str, str] | None:
         """Somebody else than the conversation's contact (merges leave such); its own name Crisp knows already."""
