@@ -50,9 +50,8 @@ def _roll_back(common: Common, *, canary: bool, yes: bool) -> Any:
         journal.acquire()
         with journal.reading() as connection:
             rows = [r for r in counts.migrations(connection) if (MARK in r.organisation) == canary]
-        chosen = (
-            _canaries(rows, config.source, config.target) if canary else [counts.choose(rows, config.source, config.target)]
-        )
+        pair = config.source, config.target
+        chosen = _canaries(rows, *pair) if canary else [counts.choose(rows, *pair)]
         spec = registry.target(chosen[0].target)
         refuse_secrets(spec.settings, "target", common.sets)  # the options alone did not say whose they are
         settings: Any = platform_settings(
