@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from audited import Audited, audited
+from audited import Audited, audited, told, with_phones
 from damages import DAMAGES, Hurt
 from desk_made import write_organisation
 from mig_verify.found import Found
-from mig_verify.result import Result
 
 
 @pytest.fixture(scope="module")
@@ -26,20 +23,6 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Audited]:
         report = made.migrate()
         assert report.status == "completed", report.error
         yield made
-
-
-def with_phones(path: Path) -> None:
-    """Give every customer of a dataset a number."""
-    lines = [json.loads(line) for line in path.read_bytes().splitlines()]
-    for number, line in enumerate(lines):
-        if line["kind"] == "customers":
-            line["resource"]["attributes"]["phones"] = [{"phone": f"+4930{number:06d}", "type": "home"}]
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-
-
-def told(result: Result) -> str:
-    """What an audit found, in words."""
-    return "\n".join(f"{one.level} {one.what} {one.kind} {one.source_id} {one.field} {one.why}" for one in result.found)
 
 
 def is_it(one: Found, hurt: Hurt) -> bool:
@@ -56,12 +39,28 @@ def test_a_clean_migration_is_clean(desk: Audited) -> None:
     assert result.verdict == "pass"
 
 
-@pytest.mark.parametrize("name", DAMAGES)
-def test_damage_is_found_and_undone_it_is_clean(name: str, desk: Audited) -> None:
+def check(name: str, desk: Audited) -> None:
+    """Do a damage, and see that it is told for what it is."""
     with desk.damaged() as workspace:
         hurt = DAMAGES[name](workspace)
         result = desk.audit()
     assert any(is_it(one, hurt) for one in result.found), f"{hurt}\nnot among:\n{told(result)}"
     assert result.verdict == "fail"
-    clean = desk.audit()
-    assert clean.found == [], told(clean)
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_damage_is_found(name: str, desk: Audited) -> None:
+    check(name, desk)
+
+
+def test_after_all_of_it_was_undone_it_is_clean(desk: Audited) -> None:
+    """In the order of the file the last one; soak looks after each."""
+    result = desk.audit()
+    assert result.found == [], told(result)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("name", DAMAGES)
+def test_long_damage_is_found_and_undone_it_is_clean(name: str, desk: Audited) -> None:
+    check(name, desk)
+    test_after_all_of_it_was_undone_it_is_clean(desk)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import json
 import os
 import threading
 from collections.abc import Iterator, Mapping
@@ -15,7 +16,9 @@ from typing import Any
 
 import mig
 from mig.audit import Side, audit_of
+from mig.engine.repair import read_plan
 from mig.engine.run import Report, Run, go
+from mig.journal.selection import homes
 from mig.journal.store import Journal
 from mig.plugins import Registry
 from mig.settings import EngineSettings, platform_settings
@@ -23,6 +26,7 @@ from mig_crisp.sandbox.server import Sandbox as Workspace
 from mig_crisp.sandbox.server import serve as serve_crisp
 from mig_kustomer.sandbox.server import Sandbox as Organisation
 from mig_kustomer.sandbox.server import serve as serve_kustomer
+from mig_verify.report import write_repair
 from mig_verify.result import Result
 from mig_verify.work import Asked, look_of, verify
 
@@ -114,15 +118,28 @@ class Audited:
             if opened is not None:
                 opened.close()
 
+    def repair(self, found: Result, plan: Path) -> Report:
+        """Plan a repair of what an audit found, and do it."""
+        write_repair(plan, found)
+        _, repair = read_plan(plan.read_bytes().splitlines())
+        return self.migrate(
+            repair=repair,
+            only=lambda connection, mig: repair.units | set(homes(connection, mig, sorted(repair.refs)).values()),
+        )
+
     @contextmanager
     def damaged(self) -> Iterator[Any]:
         """The workspace's state, to be damaged; as it was when the context ends."""
         desk = self.workspace.desk
         kept = copy.deepcopy((desk.sessions.live, desk.people.live, desk.people_by_email))
+        files = {key: (one.path, one.path.read_bytes()) for key, one in desk.bucket.uploads.items() if one.path}
         try:
             yield desk
         finally:
             desk.sessions.live, desk.people.live, desk.people_by_email = kept
+            for key, (path, content) in files.items():
+                path.write_bytes(content)
+                desk.bucket.uploads[key].path = path
 
 
 @contextmanager
@@ -156,3 +173,17 @@ def audited(
     finally:
         loop.call_soon_threadsafe(over.set)
         thread.join(timeout=30)
+
+
+def with_phones(path: Path) -> None:
+    """Give every customer of a dataset a number."""
+    lines = [json.loads(line) for line in path.read_bytes().splitlines()]
+    for number, line in enumerate(lines):
+        if line["kind"] == "customers":
+            line["resource"]["attributes"]["phones"] = [{"phone": f"+4930{number:06d}", "type": "home"}]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def told(result: Result) -> str:
+    """What an audit found, in words."""
+    return "\n".join(f"{one.level} {one.what} {one.kind} {one.source_id} {one.field} {one.why}" for one in result.found)

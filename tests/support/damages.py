@@ -565,6 +565,8 @@ def _(desk: Desk) -> Hurt:
 @damage("a profile has another address")
 def _(desk: Desk) -> Hurt:
     profile, name = profiles(desk)[0]
+    del desk.people_by_email[profile.view["email"].casefold()]
+    desk.people_by_email["somebody.else@example.com"] = profile.people_id
     profile.view = {**profile.view, "email": "somebody.else@example.com"}
     return Hurt("mismatched", "contact", name, "emails", "structure")
 

@@ -40,6 +40,7 @@ _CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 @click.option("--out", type=click.Path(path_type=Path), help="Every discrepancy, as JSON lines.")
 @click.option("--show-bodies", is_flag=True, help="Show values themselves: the report holds personal data then.")
 @click.option("--junit", type=click.Path(path_type=Path), help="For pipelines.")
+@click.option("--plan-repair", type=click.Path(path_type=Path), help="What `mig run --repair` would do about it.")
 @click.option("--no-journal", is_flag=True, help="Do without the journal: by the marks on the target alone.")
 @click.option("--work", type=click.Path(path_type=Path), help="Where it keeps what it has read while it lasts.")
 @click.pass_obj
@@ -49,7 +50,10 @@ def verify(registry: Any, /, **options: Any) -> None:
     answer_with(registry, options, lambda common: run_verify(common, **own))
 
 
-_OWN = (*("level", "confidence", "defect_rate", "seed", "report", "out", "show_bodies", "junit", "no_journal", "work"),)
+_OWN = (
+    *("level", "confidence", "defect_rate", "seed", "report", "out", "show_bodies", "junit", "no_journal", "work"),
+    "plan_repair",
+)
 
 
 def run_verify(
@@ -65,6 +69,7 @@ def run_verify(
     junit: Path | None,
     no_journal: bool,
     work: Path | None,
+    plan_repair: Path | None,
 ) -> int:
     """Audit, show and write down what was found.
 
@@ -81,6 +86,8 @@ def run_verify(
         reports.write_lines(out, result, bodies=show_bodies)
     if junit is not None:
         reports.write_junit(junit, result)
+    if plan_repair is not None:
+        reports.write_repair(plan_repair, result)
     if report is not None:
         reports.write_page(report, result, bodies=show_bodies)
     if common.as_json:
@@ -88,7 +95,9 @@ def run_verify(
     else:
         for line in lines(result):
             click.echo(line)
-        for path, what in ((report, "the report"), (out, "every discrepancy"), (junit, "for pipelines")):
+        repair = "what `mig run --repair` would do, and what is left to do by hand"
+        written = ((report, "the report"), (out, "every discrepancy"), (junit, "for pipelines"), (plan_repair, repair))
+        for path, what in written:
             if path is not None:
                 click.echo(f"  {path}: {what}")
     return EXIT[result.verdict]

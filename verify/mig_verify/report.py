@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -45,6 +46,34 @@ def write_junit(path: Path, result: Result) -> None:
         suite.set("tests", str(len(result.kinds)))
         suite.set("failures", str(failures))
     write_private(path, ElementTree.tostring(suites, "unicode", xml_declaration=True))
+
+
+def write_repair(path: Path, result: Result) -> None:
+    """What a repair would do, a line for each thing: `deliver` a unit again, `read` a record, or what is `by hand`.
+
+    Raises:
+        Refused: The file cannot be written.
+    """
+    head = {"plan": "mig repair 1", "source": result.source, "target": result.target, "run_id": result.run_id}
+    rows = [head, *_repairs(result)]
+    write_private(path, "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows))
+
+
+def _repairs(result: Result) -> Iterator[dict[str, object]]:
+    delivered: set[tuple[str, str]] = set()
+    for one in result.found:
+        about = {"kind": one.kind, "source_id": one.source_id, "what": one.what, "field": one.field, "why": one.why}
+        if one.why.startswith("quarantined"):
+            yield {"do": "by hand", **about, "how": "mend the record or its mapping: `mig failures` says how"}
+        elif one.what in ("missing", "mismatched") and one.why == "no run has read it":
+            yield {"do": "read", **about}
+        elif one.what in ("missing", "mismatched") and one.unit:
+            if (one.unit, one.kind) not in delivered:
+                delivered.add((one.unit, one.kind))
+                yield {"do": "deliver", "unit": one.unit, **about}
+        else:
+            how = "remove it there: it bears our mark, and must not stand there (twice)"
+            yield {"do": "by hand", **about, "target_id": one.target_id, "how": how}
 
 
 def write_page(path: Path, result: Result, *, bodies: bool) -> None:

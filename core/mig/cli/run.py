@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import click
@@ -82,13 +83,28 @@ class Asked(Struct, frozen=True, kw_only=True):
 @click.option("--share", "shares", multiple=True, metavar="BUCKET=0.5", help="Which part of a limit is ours.")
 @click.option("--remap", is_flag=True, help="Apply a changed mapping to what was moved before.")
 @click.option("--wait", is_flag=True, help="Where a quota is used up: wait until it is full again, and go on.")
+@click.option("--repair", type=click.Path(path_type=Path), help="Do what `mig verify --plan-repair` has planned.")
 @click.pass_obj
 def run(
-    registry: Registry, /, shares: tuple[str, ...], remap: bool, dry_run: bool, canary: str, wait: bool, **options: Any
+    registry: Registry,
+    /,
+    shares: tuple[str, ...],
+    remap: bool,
+    dry_run: bool,
+    canary: str,
+    wait: bool,
+    repair: Path | None,
+    **options: Any,
 ) -> None:
     """Move everything, or what changed since the last run; run it again and again."""
     filters = {name: options.pop(name) for name in SCOPE}
     asked = Asked(shares=read_shares(shares), remap=remap, filters=filters, plan_only=dry_run, canary=canary, wait=wait)
+    if repair is not None:
+        if canary or dry_run or remap or any(filters.values()):
+            raise Usage("--repair does what its plan says, and nothing else", "Use it alone.")
+        from mig.cli.repair import Repairs
+
+        asked = msgspec.structs.replace(asked, special=Repairs(repair), title="repair")
     if canary and not ("@" in canary.strip("@") and " " not in canary):
         raise Usage("--canary: that is no e-mail address", "Name one of your own: whatever is mailed lands there.")
     if canary and dry_run:

@@ -174,6 +174,10 @@ class AdoptingTarget:
         stands = set(self.proving.stands)
         self._under_way[key] = self.places.find([ref for ref in refs if ref.kind in stands])
 
+    def begin_at(self, key: UnitKey, at: str) -> None:
+        """Likewise, where it is known to have stood; empty: nowhere."""
+        self._under_way[key] = [at] if at else []
+
     def end(self, key: UnitKey) -> None:
         """It was looked at."""
         self._under_way.pop(key, None)

@@ -29,9 +29,10 @@ from mig.engine.lanes import Lanes
 from mig.engine.live import Live, Progress
 from mig.engine.planning import Plan, Planner, add_failed
 from mig.engine.protocol import Doubtful, Settler, Stopped
+from mig.engine.repair import Repair, RepairingDeliverer
 from mig.engine.select import PARTS, Selector, is_narrow
 from mig.errors import MigError, Paused, Refused, Unreadable, Usage
-from mig.journal import adoption, counts, delivery, failures, staging
+from mig.journal import adoption, counts, delivery, failures, repairing, staging
 from mig.journal.counts import KindCount
 from mig.journal.failures import Failure
 from mig.journal.store import Journal
@@ -123,6 +124,8 @@ class Run(Struct, kw_only=True):
     only: Callable[[Connection, int], Iterable[str]] | None = None
     """Gives the units it is about, instead of a scope's, when the source was read; from the migration's number."""
     remap: bool = False
+    repair: Repair | None = None
+    """What an audit found wrong; `only` names its units then."""
     adopt: bool = False
     """Rebuild a lost journal from what stands on the target; write nothing to it."""
     transports: Mapping[str, Any] = field(default_factory=dict)
@@ -241,7 +244,8 @@ class _Engine:
         self._decider = Decider(run.chain, target, types, origin)
         self._adopting = target if isinstance(target, AdoptingTarget) else None
         settler = _settler(run, target)
-        self._deliverer = (AdoptingDeliverer if self._adopting is not None else Deliverer)(
+        kind = AdoptingDeliverer if self._adopting is not None else Deliverer
+        self._deliverer = (RepairingDeliverer if run.repair is not None else kind)(
             run.journal,
             mig,
             number,
@@ -253,6 +257,9 @@ class _Engine:
             remap=run.remap,
             fetch=self._extractor.fetch,
         )
+        if isinstance(self._deliverer, RepairingDeliverer) and run.repair is not None:
+            self._deliverer.repair = run.repair
+            self._deliverer.adopter = _adopter(run, AdoptingTarget(target, run.target_spec.name, origin))
         self._lanes = Lanes(
             run.engine.lanes,
             run.clock,
@@ -275,6 +282,10 @@ class _Engine:
             await self._finish_begun()
             self._run.progress.stage = "extract"
             await self._extractor.extract(self._run.scope)
+            if self._run.repair is not None and not self._run.stop.is_set():
+                await self._extractor.fetch(sorted(self._run.repair.refs))
+                units = self._run.repair.units
+                await self._run.journal.write(lambda c: repairing.look_at(c, self._mig, units))
             if self.narrow and not self._run.stop.is_set():
                 self._run.progress.stage = "select"
                 await self._select()
@@ -539,10 +550,15 @@ async def _migration(run: Run, source: Source, target: Target) -> tuple[int, boo
     return number, is_new, f"{run.source_spec.name}:{organisation}"
 
 
-def _settler(run: Run, target: Target) -> Settler:
+def _adopter(run: Run, target: AdoptingTarget) -> Adopter:
     born, engine = run.clock.monotonic(), run.engine
+    return Adopter(target, run.clock, born=born, attempts=engine.attempts, patience_s=engine.patience_s)
+
+
+def _settler(run: Run, target: Target) -> Settler:
     if isinstance(target, AdoptingTarget):
-        return Adopter(target, run.clock, born=born, attempts=engine.attempts, patience_s=engine.patience_s)
+        return _adopter(run, target)
+    born, engine = run.clock.monotonic(), run.engine
     return Settler(target, run.clock, born=born, attempts=engine.attempts, patience_s=engine.patience_s)
 
 

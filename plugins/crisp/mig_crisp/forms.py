@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mimetypes
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from typing import Any
 
 from mig import AGENT, Handle, Location, Ref, epoch_ms
 from mig_crisp.data import RESERVED_CONVERSATION, RESERVED_MESSAGE, RESERVED_PEOPLE
+from mig_crisp.media import TYPES
 from mig_crisp.text import MAX_KEY, clean, escape, slug
 
 STATES: Mapping[str, str] = {"open": "unresolved", "snoozed": "pending", "done": "resolved"}
@@ -137,7 +137,7 @@ def name_of(name: str, mime: str, file_id: str) -> str:
     if len(shown) > LONGEST_NAME:
         stem, dot, extension = shown.rpartition(".")
         shown = f"{stem[: LONGEST_NAME - len(extension) - 1]}{dot}{extension}"
-    return shown or f"file-{file_id}{mimetypes.guess_extension(str(media(mime)) or BINARY) or ''}"
+    return shown or f"file-{file_id}{TYPES.guess_extension(str(media(mime)) or BINARY) or ''}"
 
 
 def in_brackets(name: str) -> str:

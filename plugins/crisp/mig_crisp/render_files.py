@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import mimetypes
 import re
 import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
 from mig import Attachment, Effect, File, FromReceipt, Operation, Ref
+from mig_crisp.media import TYPES
 from mig_crisp.settings import CrispSettings
 from mig_crisp.text import clean
 
 REQUEST = (("crisp.requests", 1),)
-_TYPES = mimetypes.MimeTypes()
-"""Python's own table: those of machines differ, and a file must be called the same everywhere."""
 _MIME = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*")
 _LONGEST_NAME = 128
 _LONGEST_BYTES = 200
@@ -107,7 +105,7 @@ def file_name(attachment: Attachment) -> str:
     text = "".join(" " if char.isspace() else char for char in text if char.isspace() or _is_plain(char))
     text = " ".join(text.split()).lstrip(".")
     if not text:
-        return f"file-{attachment.ref.id}{_TYPES.guess_extension(mime_of(attachment)) or ''}"
+        return f"file-{attachment.ref.id}{TYPES.guess_extension(mime_of(attachment)) or ''}"
     stem, dot, extension = text.rpartition(".")
     tail = f"{dot}{extension}" if stem and len(extension.encode()) <= 16 else ""
     body = text[: len(text) - len(tail)] if tail else text
@@ -120,7 +118,7 @@ def mime_of(attachment: Attachment) -> str:
     told = attachment.mime.partition(";")[0].strip().lower()
     if _MIME.fullmatch(told):
         return told
-    return _TYPES.guess_type(attachment.name, strict=False)[0] or "application/octet-stream"
+    return TYPES.guess_type(attachment.name, strict=False)[0] or "application/octet-stream"
 
 
 def _is_plain(char: str) -> bool:

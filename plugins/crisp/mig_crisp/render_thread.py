@@ -419,11 +419,17 @@ class ThreadRenderer:
         )
 
     def _is_hidden(self, rows: Sequence[Operation]) -> bool:
-        return not any(is_from_user(row) for row in rows)
+        return not any(is_from_user(row) and not _only_named(row) for row in rows)
 
     def _nothing(self, conversation: Conversation, notepad: list[Operation]) -> Rendered:
         why = "its notes are on its contact's notepad" if notepad else "there is nothing in it to write"
         return Rendered(notepad, [*self._declined, Declined(conversation.ref, Fate.ARCHIVE, why)], self._losses)
+
+
+def _only_named(row: Operation) -> bool:
+    """Whether it is known already that a file cannot arrive: what names it in its place is from the team."""
+    file = row.body.get("file")
+    return isinstance(file, dict) and isinstance(file["why"], str) and bool(file["why"])
 
 
 def _has_profile(person: Contact | None) -> bool:
