@@ -33,6 +33,11 @@ OTHERWISE = {
     "a thread is assigned to an operator it never had",
     "a thread lies in an inbox it was never put in",
     "a profile has a segment nobody gave it",
+    "a profile works for another company",
+    "a profile lives elsewhere",
+    "a profile speaks another language",
+    "two files change places",
+    "a file is a millisecond late",
 }
 """What no operation of ours would say otherwise: somebody looks (docs/verify.md)."""
 SHORT = (

@@ -126,6 +126,7 @@ class Files:
             "SELECT id, expected, actual FROM bytes WHERE verdict = 'differ' ORDER BY id"
         ):
             at = self._scratch.rows("SELECT at FROM mark WHERE kind = ? AND id = ?", (ATTACHMENT, name))
+            unit = self._scratch.rows("SELECT unit FROM source WHERE kind = ? AND id = ?", (ATTACHMENT, name))
             yield Found(
                 level="bytes",
                 what="mismatched",
@@ -133,6 +134,7 @@ class Files:
                 source_id=name,
                 target_id=at[0][0] if at else "",
                 field="bytes",
+                unit=unit[0][0] or "" if unit else "",
                 expected=expected,
                 actual=actual,
             )

@@ -68,7 +68,7 @@ def _repairs(result: Result) -> Iterator[dict[str, object]]:
         elif one.what in ("missing", "mismatched") and one.why == "no run has read it":
             yield {"do": "read", **about}
         elif one.what in ("missing", "mismatched") and one.unit:
-            if (one.unit, one.kind) not in delivered:
+            if (one.unit, one.kind) not in delivered or one.level == "bytes":
                 delivered.add((one.unit, one.kind))
                 yield {"do": "deliver", "unit": one.unit, **about}
         else:

@@ -28,6 +28,8 @@ class Repair(Struct, frozen=True):
     """Looked at again, operation by operation."""
     refs: frozenset[Ref] = frozenset()
     """Records no run has read: asked for by id."""
+    files: frozenset[Ref] = frozenset()
+    """Attachments whose bytes are wrong: they are uploaded again."""
     roots: frozenset[str] = frozenset()
     """Units whose root itself is wrong: what is said of it as a whole (state, subject, data) is said again."""
 
@@ -87,12 +89,16 @@ class RepairingDeliverer(Deliverer):
         gone += [
             name
             for name, row in known.items()
-            if row.effect == Effect.FREE and carried.intersection(row.carries) and name not in gone
+            if row.effect == Effect.FREE
+            and (carried | self.repair.files).intersection(row.carries)
+            and name not in gone
         ]
+        uploads = [receipts[name] for name in gone if name in receipts and known[name].effect == Effect.FREE]
         log.info("unit.looked_again", unit=key, gone=len(gone), differs=len(due), again=len(again))
 
         def correct(connection: Connection) -> None:
-            repairing.forget(connection, self._mig, key, gone, carried)
+            repairing.forget(connection, self._mig, key, gone, {ref for name in gone for ref in known[name].carries})
+            repairing.forget_answers(connection, self._mig, uploads)
             repairing.make_due(connection, self._mig, key, due)
             repairing.say_again(connection, self._mig, key, again)
 
@@ -124,4 +130,5 @@ def read_plan(lines: Sequence[bytes]) -> tuple[Mapping[str, str], Repair]:
     units = frozenset(str(row["unit"]) for row in again)
     roots = frozenset(str(row["unit"]) for row in again if str(row["unit"]).startswith(f"{row['kind']}:"))
     refs = frozenset(Ref(row["kind"], str(row["source_id"])) for row in rows if row["do"] == "read")
-    return {"source": str(head["source"]), "target": str(head["target"])}, Repair(units, refs, roots)
+    files = frozenset(Ref(row["kind"], str(row["source_id"])) for row in again if row["field"] == "bytes")
+    return {"source": str(head["source"]), "target": str(head["target"])}, Repair(units, refs, files, roots)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, delete, update
 
 from mig.journal import undoing
-from mig.journal.schema import operation, unit
+from mig.journal.schema import answer, operation, unit
 from mig.journal.staging import CHUNK, mark_dirty
 from mig.model import Ref
 from mig.platforms import Receipt
@@ -17,6 +17,13 @@ from mig.platforms import Receipt
 def forget(connection: Connection, mig: int, key: str, names: Sequence[str], refs: Collection[Ref]) -> None:
     """Operations whose effect does not stand there, and what they carried: it waits to be moved again."""
     undoing.forget_some(connection, mig, key, names, refs)
+
+
+def forget_answers(connection: Connection, mig: int, receipts: Iterable[Receipt]) -> None:
+    """What uploads were answered: the same bytes are sent again, instead of taking the old answer for theirs."""
+    for receipt in receipts:
+        text = msgspec.json.encode(receipt).decode()
+        connection.execute(delete(answer).where(answer.c.migration == mig, answer.c.receipt == text))
 
 
 def make_due(connection: Connection, mig: int, key: str, receipts: Mapping[str, Receipt]) -> None:
