@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from desk_process import ACKNOWLEDGED, Sandbox, serving
 from processes import Mig, end_state
 
@@ -67,6 +69,7 @@ def test_killed_and_interrupted_it_goes_on_and_the_next_run_sends_nothing(tmp_pa
         assert code == 0, err
 
 
+@pytest.mark.soak
 def test_a_bad_network_makes_it_slower_and_nothing_is_sent(tmp_path: Path) -> None:
     with moved(tmp_path, "mixed=0.05,seed=5,hang_s=0.5") as (mig, target):
         writes = target.get("counters")["writes"]

@@ -139,6 +139,7 @@ def test_twenty_kills_change_nothing_in_the_end(
     assert len(_files(state["threads"])) == len(set(_files(state["threads"]))) == FILES[organisation]
 
 
+@pytest.mark.soak
 def test_kills_among_faults_double_and_lose_nothing(tmp_path: Path) -> None:
     """The same on a small organisation, where it does not take minutes."""
     rough = [part for name, value in ROUGH.items() for part in ("--switch", f"{name}={value}")]

@@ -35,7 +35,13 @@ WAYS = {
 }
 
 
-@pytest.mark.parametrize("way", WAYS)
+SHORT = ("notes to both", "free plan", "whole e-mails", "lists that end early")
+"""The others change how a unit is rendered only, and the law of targets holds each to that (test_crisp_law.py)."""
+
+
+@pytest.mark.parametrize(
+    "way", [way if way in SHORT else pytest.param(way, marks=pytest.mark.soak) for way in sorted(WAYS)]
+)
 def test_each_way_arrives_once_and_notifies_nobody(way: str, source: Sandbox, tmp_path: Path) -> None:
     with serving("crisp", *(["--limits", "plan=free,scale=5000"] if way == "free plan" else [])) as target:
         mig = Mig(tmp_path, source, target)
