@@ -21,7 +21,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Audited]:
 
 
 def claim_of(result: object) -> Claim:
-    ((_, claim),) = result.claims  # type: ignore[attr-defined]
+    *_, (_, claim) = result.claims  # type: ignore[attr-defined]
     assert isinstance(claim, Claim)
     return claim
 

@@ -98,6 +98,8 @@ class Inspector:
             how = "elsewhere" if case.kind not in self._stands else "archived"
             how = "merged" if ref in judged.expected.merged else how
             why = judged.expected.absent.get(ref, "it stands nowhere by itself")
+            if how == "elsewhere" and state is not None:  # nobody there holds it: an agent who is no operator
+                how = {"archive": "archived", "skip": "skipped"}.get(state[0], how)
         if not how:
             return self._wanted(case, row, state)
         if how == "merged":

@@ -19,7 +19,7 @@ from mig_verify.files import Files
 from mig_verify.found import Found, Tallies
 from mig_verify.inspect import Inspector
 from mig_verify.result import LEVELS, Level, Result, grouped, settle
-from mig_verify.statistics import Claim
+from mig_verify.statistics import Checked, Claim, make_claim
 from mig_verify.store import FORMAT, Scratch
 from mig_verify.units import Judge, Row, place
 from mig_verify.walk import SourceWalk, TargetWalk, plainly
@@ -248,7 +248,7 @@ class _Work:
         if self._draw.left_out:
             claim, more = await again.sharpened(claim, self._found, wrong, unread)
             self._found += more
-        self._claims.append(("profiles and files", claim))
+        self._claims += [("records in threads", self._claim_threads(inspector)), ("profiles and files", claim)]
         counts = dict(self._scratch.rows("SELECT verdict, count(*) FROM bytes GROUP BY verdict"))
         level = self._levels["bytes"]
         level.checked = sum(counts.values()) - counts.get("unread", 0)
@@ -258,6 +258,13 @@ class _Work:
             inspector.tallies[ATTACHMENT].mismatched += len(wrong_files)
         if counts.get("unread"):
             level.verdict = "incomplete"
+
+    def _claim_threads(self, inspector: Inspector) -> Claim:
+        """Threads are read whole for the census: what stands in them is compared, all of it."""
+        count = sum(tally.compared for kind, tally in inspector.tallies.items() if kind != CONTACT)
+        fields = (one for one in self._found if one.what == "mismatched" and one.level in ("structure", "values"))
+        wrong = {(one.kind, one.source_id) for one in fields if one.kind != CONTACT}
+        return make_claim([Checked("threads", count, count, min(len(wrong), count))], self._asked.confidence)
 
     def _wrong(self) -> set[Ref]:
         """Profiles with a wrong field, files with wrong bytes."""
