@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
@@ -194,3 +195,41 @@ def test_the_file_of_something_else_is_refused(toy: Toy, tmp_path: Path) -> None
     code, found = toy.verify()
     assert code == 3, found
     assert (tmp_path / "mig-verify.db").exists()
+
+
+def test_a_records_story_is_told_by_its_old_and_its_new_id(toy: Toy) -> None:
+    code, found = toy.ask("explain", "m1")
+    assert code == 0
+    (story,) = found["records"]
+    assert (story["kind"], story["id"], story["unit"], story["state"]) == ("message", "m1", "conversation:t1", "done")
+    assert [deed["name"] for deed in story["deeds"]] == ["message/m1"]
+    assert story["runs"]["1"][2] == "completed"
+    code, found = toy.ask("explain", "message/m2")  # what the target answered
+    assert [(one["kind"], one["id"]) for one in found["records"]] == [("message", "m2")]
+    assert toy.ask("explain", "nobody")[0] == 2
+
+
+def test_a_pipeline_sees_which_kind_failed_at_which_level(toy: Toy, tmp_path: Path) -> None:
+    toy.change(lambda desk: desk["threads"]["t1"]["messages"].pop("m1"))
+    toy.verify("--junit", "audit.xml")
+    suites = {suite.get("name"): suite for suite in ElementTree.parse(tmp_path / "audit.xml").getroot()}
+    assert {name: suite.get("failures") for name, suite in suites.items()} == {
+        "conservation": "0",
+        "census": "1",
+        "structure": "0",
+        "values": "0",
+        "bytes": "0",
+    }
+    (failed,) = [case.get("name") for case in suites["census"] if case.find("failure") is not None]
+    assert failed == "message"
+
+
+def test_a_plan_of_repair_says_what_would_be_done(toy: Toy) -> None:
+    def hurt(desk: dict[str, Any]) -> None:
+        desk["threads"]["t1"]["title"] = "Lost"
+
+    toy.change(hurt)
+    toy.verify("--plan-repair", "plan.jsonl")
+    rows = [json.loads(line) for line in (toy.folder / "plan.jsonl").read_text().splitlines()]
+    assert [row.get("do") for row in rows] == [None, "deliver"]
+    assert "Lost" not in (toy.folder / "plan.jsonl").read_text()
