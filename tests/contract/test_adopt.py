@@ -490,6 +490,6 @@ async def test_a_target_that_forgets_what_was_sent_breaks_the_law() -> None:
             async def forgets(call: mig.Call, origin: str, places: Sequence[str]) -> mig.Adopted | None:
                 return None if call.op.verb == "conversation.message" else await told(call, origin, places)
 
-            target.adopt = forgets  # type: ignore[method-assign]
+            target.adopt = forgets  # type: ignore[method-assign]  # of this one object
             with pytest.raises(Broken, match="adopt does not find it"):
                 await check_unit(target, unit, Records([]), NORMALS)

@@ -51,7 +51,8 @@ class Draw:
             everything: No sample: all of it.
             now: By which things are old.
         """
-        if self._scratch.said("drawn"):
+        how = f"{seed} {defect_rate} {self._confidence} {self._looks}"
+        if self._scratch.said("drawn") == how:
             return
         self._scratch.run("DELETE FROM drawn")
         self._scratch.run(_PROFILES, (CONTACT,))
@@ -70,7 +71,7 @@ class Draw:
                 sample.offer(name)
             for name in sample.ids():
                 self._scratch.run("UPDATE drawn SET chosen = 1 WHERE stratum = ? AND id = ?", (share.name, name))
-        self._scratch.say("drawn", "yes")
+        self._scratch.say("drawn", how)
 
     def _stratum_of(self, ref: Ref, now: datetime) -> str:
         """What is mapped in another way stands in another stratum; few of them: each takes its part of the risk."""
