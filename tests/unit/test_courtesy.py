@@ -237,7 +237,7 @@ def test_no_message_about_a_customer_who_was_looked_for_names_the_address(
 ) -> None:
     async def story() -> None:
         office = Office("")
-        office._answer = lambda request: httpx.Response(status, json={})  # type: ignore[method-assign, assignment, return-value]
+        office._answer = lambda request: httpx.Response(status, json={})  # type: ignore[method-assign, assignment, return-value]  # the wire takes both
         await office.read(1.0, 1, path="/v1/customers/email=jo.doe%40example.org", attempts=2)
 
     with pytest.raises(ExceptionGroup) as caught:
