@@ -28,6 +28,21 @@ AGENT = Kind("agent")
 TEAM = Kind("team")
 QUEUE = Kind("queue")
 ATTRIBUTE = Kind("attribute")
+RATING = Kind("rating")
+CUSTOM_OBJECT = Kind("custom_object")
+CATEGORY = Kind("category")
+ARTICLE = Kind("article")
+MEDIA = Kind("media")
+"""A picture or file in a help article."""
+HELP_ADDRESS = Kind("help_address")
+"""Where an article is found at the source."""
+KLASS = Kind("klass")
+SHORTCUT = Kind("shortcut")
+SLA = Kind("sla")
+BUSINESS_RULE = Kind("business_rule")
+HOOK = Kind("hook")
+CHANNEL = Kind("channel")
+SAVED_SEARCH = Kind("saved_search")
 
 
 class Ref(Struct, frozen=True, order=True):
@@ -142,21 +157,6 @@ class Company(Record, frozen=True, kw_only=True):
     custom: dict[str, Any] = field(default_factory=dict)
 
 
-class Rating(Struct, frozen=True, kw_only=True):
-    """What a customer answered when asked how it was."""
-
-    rating: float | None = None
-    score: float | None = None
-    comment: str = ""
-    status: str = ""
-    channel: str = ""
-    at: datetime | None = None
-    by: Ref | None = None
-    """The agent it was asked for."""
-    response: str = ""
-    """The source's id of the answer."""
-
-
 class Conversation(Record, frozen=True, kw_only=True):
     """A thread, without its messages and notes."""
 
@@ -180,7 +180,6 @@ class Conversation(Record, frozen=True, kw_only=True):
     last_activity_at: datetime | None = None
     snoozed_until: datetime | None = None
     closed_at: datetime | None = None
-    rating: Rating | None = None
     message_count: int | None = None
     note_count: int | None = None
     custom: dict[str, Any] = field(default_factory=dict)
@@ -231,10 +230,10 @@ class Note(Record, frozen=True, kw_only=True):
 
 
 class Attachment(Record, frozen=True, kw_only=True):
-    """A file beside a message or note; its bytes are asked for when they are needed."""
+    """A file beside a message or note, or in an article; its bytes are asked for when they are needed."""
 
     parent: Ref | None = None
-    """The message or note it hangs on."""
+    """The message, note or article it hangs on."""
     name: str = ""
     mime: str = ""
     size: int | None = None
@@ -242,6 +241,8 @@ class Attachment(Record, frozen=True, kw_only=True):
     redacted: bool = False
     url: str = ""
     """An address at the source that lasts as long as the source does; empty: there is none."""
+    stands_as: str = ""
+    """In an article: the address its body shows it by, exactly; empty elsewhere."""
 
 
 class Tag(Record, frozen=True, kw_only=True):
@@ -293,11 +294,125 @@ class AttributeDefinition(Record, frozen=True, kw_only=True):
     sensitive: bool = False
 
 
+class Rating(Record, frozen=True, kw_only=True):
+    """What a customer was asked about a conversation, and answered."""
+
+    conversation: Ref | None = None
+    contact: Ref | None = None
+    rating: float | None = None
+    """On the scale of the form it was asked with."""
+    score: float | None = None
+    """What the source makes of it, for all its forms alike."""
+    comment: str = ""
+    status: str = ""
+    """commented, rated, unresponded ...: as the source says it."""
+    channel: str = ""
+    at: datetime | None = None
+    """When it was answered; not answered: when it was asked, or was to be."""
+    agent: Ref | None = None
+    """Whom it was asked for."""
+    answers: list[Any] = field(default_factory=list)
+    """To further questions, as the source gives them."""
+
+    @property
+    def answered(self) -> bool:
+        """The customer said something."""
+        return self.rating is not None or self.score is not None or bool(self.comment)
+
+
+class CustomObject(Record, frozen=True, kw_only=True):
+    """A row of a table the organisation made itself: an order, a subscription, a device."""
+
+    klass: str = ""
+    """The name of its table."""
+    title: str = ""
+    description: str = ""
+    external_id: str = ""
+    contact: Ref | None = None
+    company: Ref | None = None
+    conversation: Ref | None = None
+    tags: list[Ref] = field(default_factory=list)
+    images: list[str] = field(default_factory=list)
+    deleted: bool = False
+    data: dict[str, Any] = field(default_factory=dict)
+    """What the platform that made it says, of any shape."""
+    custom: dict[str, Any] = field(default_factory=dict)
+
+
+class Category(Record, frozen=True, kw_only=True):
+    """A shelf of the help centre, in one language. Its id is `<the source's id>.<language>`."""
+
+    group: str = ""
+    """The source's id: joins the languages of one shelf."""
+    language: str = ""
+    """As the source writes it: en_us, de."""
+    name: str = ""
+    slug: str = ""
+    description: str = ""
+    parent: Ref | None = None
+    """The shelf it stands on, in the same language; the hidden root counts for none."""
+    base: Ref | None = None
+    """Which knowledge base; None: there is only one."""
+    position: int | None = None
+    """Where it stands among its siblings, from 0."""
+    published: bool = True
+    deleted: bool = False
+
+
+class Article(Record, frozen=True, kw_only=True):
+    """A text of the help centre, in one language. Its id is `<the source's id>.<language>`."""
+
+    group: str = ""
+    """The source's id: joins the languages of one article."""
+    language: str = ""
+    title: str = ""
+    slug: str = ""
+    description: str = ""
+    keywords: list[str] = field(default_factory=list)
+    html: str = ""
+    """The body."""
+    status: str = ""
+    """published, draft; another word travels as it is."""
+    internal: bool = False
+    """Only the desk may read it."""
+    featured: bool = False
+    categories: list[Ref] = field(default_factory=list)
+    """In the same language; the first is where it stands, if a target knows only one."""
+    bases: list[Ref] = field(default_factory=list)
+    position: int | None = None
+    """Where it stands in its first category, from 0."""
+    author: Ref | None = None
+    tags: list[str] = field(default_factory=list)
+    media: list[Ref] = field(default_factory=list)
+    """Its pictures and files, in the order they stand in the body."""
+    addresses: list[str] = field(default_factory=list)
+    """Paths it is found by at the source, without a host."""
+    links: dict[str, Ref] = field(default_factory=dict)
+    """Addresses in the body, as written there, that lead to the help centre -> the address (`help_address`) meant."""
+    languages: list[str] = field(default_factory=list)
+    """All languages of this article, the first the one it was written in."""
+    published_at: datetime | None = None
+    deleted: bool = False
+
+
+class HelpAddress(Record, frozen=True, kw_only=True):
+    """One address of an article at the source. Its id is what every link to it has in common."""
+
+    article: Ref | None = None
+    paths: list[str] = field(default_factory=list)
+    """Without a host, the usual one first."""
+
+
 class Config(Record, frozen=True, kw_only=True):
     """Desk configuration no target can hold yet: macros, rules, SLAs, hooks, views ..."""
 
     title: str = ""
+    active: bool = True
+    """In use: neither switched off nor deleted."""
+    parent: Ref | None = None
+    """What it belongs to: a draft to its conversation, a rule to its queue."""
     fields: dict[str, Any] = field(default_factory=dict)
+    """All it says, as the source says it."""
 
 
 TYPES: Mapping[Kind, type[Record]] = {
@@ -312,6 +427,19 @@ TYPES: Mapping[Kind, type[Record]] = {
     TEAM: Team,
     QUEUE: Queue,
     ATTRIBUTE: AttributeDefinition,
+    RATING: Rating,
+    CUSTOM_OBJECT: CustomObject,
+    CATEGORY: Category,
+    ARTICLE: Article,
+    MEDIA: Attachment,
+    HELP_ADDRESS: HelpAddress,
+    KLASS: Config,
+    SHORTCUT: Config,
+    SLA: Config,
+    BUSINESS_RULE: Config,
+    HOOK: Config,
+    CHANNEL: Config,
+    SAVED_SEARCH: Config,
 }
 """The core's own kinds; a source says in `SourceSpec.kinds` what else it brings."""
 

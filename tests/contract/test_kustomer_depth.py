@@ -31,6 +31,8 @@ from mig_kustomer.source import KustomerSource, open_source
 SEEDS = (1, 2, 3, 4, 5)
 SMALL: dict[str, Any] = {"list_page": 10, "search_page": 50, "list_cap": 200}
 TINY: dict[str, Any] = {"list_page": 10, "search_page": 20, "list_cap": 80}
+TALK = Scope(kinds=frozenset({mig.CONVERSATION}))
+"""With whom and what it needs; lists read whole in every run, and objects, are in test_kustomer_everything.py."""
 WALKED = ("companies", "customers", "conversations", "messages", "notes")
 
 
@@ -87,7 +89,7 @@ async def whole(
     rows: dict[str, dict[str, Any]] = {} if into is None else into
     done: dict[str, bytes] = {}
     before, pages = Counter(desk.counts["routes"]), 0
-    for part in await source.partitions(Scope()):
+    for part in await source.partitions(TALK):
         if resources and part.resource not in resources:
             continue
         async for page in source.extract(part, Scope(), (starts or {}).get(part.resource)):
@@ -305,7 +307,7 @@ async def test_rows_that_change_while_they_are_read_are_found_where_they_went(se
         expected = truth.expected()
         rows: dict[str, dict[str, Any]] = {}
         done: dict[str, bytes] = {}
-        for part in await source.partitions(Scope()):
+        for part in await source.partitions(TALK):
             ids = [row.id for row in truth.old(truth.visible(part.resource))] if part.resource in WALKED else []
             async for page in source.extract(part, Scope(), None):
                 keep(page, rows)

@@ -23,6 +23,7 @@ PATHS = {
     "conversation": "conversations",
     "message": "messages",
     "note": "notes",
+    "kobject": "kobjects",
 }
 PARENTS = {
     "message_customer_id": "customer",
@@ -143,7 +144,9 @@ class Desk:
             return httpx.Response(200, json={"data": {"type": "org", "id": "org1"}})
         kinds = {plural: kind for kind, plural in PATHS.items()}
         head, _, tail = path.partition("/")
-        if head == "metadata":
+        if path == "customers/searches":
+            return self._page(self.small.get(path, []), path, query)
+        if head in ("metadata", "chat"):
             return self._one(self.metadata.get(tail))
         if head in ("customers", "conversations") and tail.endswith(("/messages", "/notes", "/conversations")):
             return self._under(kinds[head], tail, path, query)
@@ -155,7 +158,7 @@ class Desk:
                 some = [self._shown(found[one], False) for one in tail.split(",") if one in found]
                 return httpx.Response(200, json={"data": some})
             return self._one(self._shown(found[tail], True) if tail in found else None)
-        rows = sorted(self._live(kinds[head]), key=lambda row: row["id"]) if head in kinds else self.small[path]
+        rows = sorted(self._live(kinds[head]), key=lambda row: row["id"]) if head in kinds else self.small.get(path, [])
         if path == "users":
             rows = [row for row in rows if str(row["attributes"].get("deleted", False)).lower() == query["deleted"]]
         return self._page(rows, path, query)

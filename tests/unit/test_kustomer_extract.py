@@ -314,6 +314,34 @@ async def test_partitions_follow_the_kinds_of_the_scope(desk: Desk) -> None:
         "conversations",
         "messages",
         "notes",
+        "klasses",
+        "kobject_metadata",
+        "kobjects",
+        "knowledge_bases",
+        "categories",
+        "articles",
+        "kb_tags",
+        "kb_routes",
+        "kb_forms",
+        "shortcut_categories",
+        "shortcuts",
+        "slas",
+        "business_rules",
+        "workflows",
+        "hooks_web",
+        "hooks_email",
+        "hooks_form",
+        "outbound_webhooks",
+        "accounts",
+        "chat",
+        "searches",
+        "surveys",
+        "snippets",
+        "brands",
+        "schedules",
+        "routing_rules",
+        "sub_statuses",
+        "role_groups",
     ]
     assert [part.resource for part in some] == ["tags", "metadata", "companies", "customers"]  # with what it names
 
@@ -330,7 +358,7 @@ async def test_a_link_to_another_host_is_never_followed(desk: Desk) -> None:
 
 
 async def test_a_check_tells_which_of_the_two_searches_the_key_may_use(desk: Desk) -> None:
-    desk.metadata = {"customer": {"id": "customer"}}
+    desk.metadata = {"customer": {"id": "customer"}, "settings": {"id": "chat"}}
 
     def app(request: httpx.Request) -> httpx.Response:
         if request.url.path == "/v1/auth/tokens/current":
@@ -340,7 +368,7 @@ async def test_a_check_tells_which_of_the_two_searches_the_key_may_use(desk: Des
     async with opened(app) as source:
         found = {one.name: one.state async for one in source.check(write=False)}
     assert found == dict.fromkeys(found, "ok") | {"archive search": "warn"}
-    assert len(found) == 14
+    assert len(found) == 43
     (body,) = desk.searches()
     assert body == {
         "queryContext": "conversation",

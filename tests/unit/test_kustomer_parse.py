@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import mig
 from mig import Raw, Ref, Unparseable
+from mig_kustomer.catalog import RESOURCES
 from mig_kustomer.parse import parse
 
 SAMPLE = Path(__file__).parent.parent / "data" / "kustomer-sample.jsonl.gz"
@@ -78,8 +79,8 @@ def test_every_row_of_the_sample_becomes_a_record_that_survives_its_encoding_and
                 assert mig.decode(mig.encode(record), type(record)) == record
             warned.update(f"{resource}.{warning.field}: {warning.why}" for warning in parsed.warnings)
             if resource != "metadata":
-                assert len(parsed.records) == 1
-                assert missing(document["attributes"], parsed.records[0]) == []
+                assert parsed.records[0].ref.kind == RESOURCES[resource].kind
+                assert missing(document["attributes"], *parsed.records) == []
     assert sum(warned.values()) < 40, warned
 
 
@@ -172,9 +173,9 @@ def leaves(value: Any) -> list[Any]:
         return [value.encode("utf-8", "surrogatepass").decode("utf-8", "replace").replace("\ufffd", "")]
 
 
-def missing(attributes: Any, record: Any) -> list[Any]:
-    """The leaves of the input that the record does not hold."""
-    there = set(leaves(json.loads(mig.encode(record)))) | {"male", "female"}
+def missing(attributes: Any, *records: Any) -> list[Any]:
+    """The leaves of the input that the records do not hold."""
+    there = {leaf for record in records for leaf in leaves(json.loads(mig.encode(record)))} | {"male", "female"}
     told = {"m": "male", "f": "female"}
     # false is the same as absent, as a flag's default is
     return [
@@ -191,15 +192,45 @@ def test_whatever_an_attribute_holds_it_ends_in_a_field_in_custom_or_in_extra(
         resource, "i1", json.dumps({"id": "i1", "attributes": attributes, "relationships": relationships}).encode()
     )
     parsed = parse(raw)
-    assert [record.ref.id for record in parsed.records] == ["i1"]
+    assert {record.ref.id for record in parsed.records} == {"i1"}
+    assert len(parsed.records) == 1 or [type(one) for one in parsed.records] == [mig.Conversation, mig.Rating]
     for record in parsed.records:
         assert mig.decode(mig.encode(record), type(record)) == record
-        assert missing(attributes, record) == []
+    assert missing(attributes, *parsed.records) == []
+    assert parse(raw) == parsed
+
+
+HELP = ("langs", "langVersions", "latestLangs", "categories", "knowledgeBases", "parent", "knowledgeBase", "hash")
+HELP += ("source", "scope", "metaKeywords", "metaDescription", "tags", "images", "data", "s3DataUrl", "enabled")
+SETUP = st.dictionaries(st.one_of(st.sampled_from([*HELP, *ATTRIBUTES, "sort", "versions", "_x"]), TEXTS), VALUES)
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    resource=st.sampled_from(sorted(set(RESOURCES) - {*KINDS, "metadata", "kobject_metadata", "accounts", "chat"})),
+    attributes=SETUP,
+    relationships=VALUES,
+    beside=VALUES,
+)
+def test_nor_is_anything_lost_of_configuration_of_objects_or_of_the_help_centre(
+    resource: str, attributes: dict[str, Any], relationships: Any, beside: Any
+) -> None:
+    row = {"id": "i1", "attributes": attributes, "relationships": relationships}
+    versions = {"en_us": {"htmlBody": "<img src=x>", "title": beside}} if resource == "articles" else beside
+    raw = Raw(resource, "i1", json.dumps({"data": row, "versions": versions}).encode())
+    parsed = parse(raw)
+    assert parsed.records
+    names = [record.ref for record in parsed.records]
+    assert len(set(names)) == len(names)
+    assert {odd.ref for odd in parsed.warnings} <= set(names)
+    for record in parsed.records:
+        assert mig.decode(mig.encode(record), type(record)) == record
+    assert missing(attributes, *parsed.records) == []
     assert parse(raw) == parsed
 
 
 @settings(max_examples=200, deadline=None)
-@given(resource=st.sampled_from([*KINDS, "metadata"]), body=st.one_of(VALUES, st.fixed_dictionaries({"id": VALUES})))
+@given(resource=st.sampled_from(sorted(RESOURCES)), body=st.one_of(VALUES, st.fixed_dictionaries({"id": VALUES})))
 def test_parse_raises_nothing_but_unparseable(resource: str, body: Any) -> None:
     try:
         parse(Raw(resource, "i1", json.dumps(body).encode()))
@@ -370,15 +401,10 @@ def test_a_conversation_is_read_whole() -> None:
     )
     assert (thread.contact, thread.queue) == (Ref(mig.CONTACT, "p1"), Ref(mig.QUEUE, "q1"))
     assert (thread.agents, thread.teams) == ([Ref(mig.AGENT, "u1")], [Ref(mig.TEAM, "g1")])
-    assert thread.rating == mig.Rating(
-        rating=5.0, score=1.0, comment="great", status="commented", channel="email", at=WHEN, by=Ref(mig.AGENT, "u1"),
-        response="r1",
-    )  # fmt: skip
     assert thread.closed_at == WHEN
     assert thread.snoozed_until == datetime(2026, 1, 2, tzinfo=UTC)
     assert thread.extra == {
         "snooze": {"status": "scheduled"},
-        "satisfactionLevel": {"form": "f1"},
         "ended": True,
         "satisfaction": "0",
         "_relationships": {"brand": to("brand", "b1")},
@@ -386,9 +412,42 @@ def test_a_conversation_is_read_whole() -> None:
     }
 
 
+def test_a_rating_is_a_record_beside_its_conversation() -> None:
+    level = {
+        "form": "f1", "formResponse": "r1", "status": "commented", "channel": "email", "score": 1, "rating": "5",
+        "firstAnswer": "great", "answers": [{"id": "q1", "answer": 3}], "sentBy": "u1", "sentByTeams": ["g1"],
+        "createdAt": "2025-03-20T20:13:07.702Z", "sentAt": "2025-03-20T21:00:00.000Z",
+        "updatedAt": "2025-03-21T20:13:07.702Z",
+    }  # fmt: skip
+    made = parse(row("conversations", {"satisfactionLevel": level}, {"customer": to("customer", "p1")})).records
+    assert made[1:] == [
+        mig.Rating(
+            ref=Ref(mig.RATING, "i1"), changed_at=WHEN, created_at=datetime(2025, 3, 20, 20, 13, 7, 702000, UTC),
+            conversation=Ref(mig.CONVERSATION, "i1"), contact=Ref(mig.CONTACT, "p1"), rating=5.0, score=1.0,
+            comment="great", status="commented", channel="email", at=WHEN, agent=Ref(mig.AGENT, "u1"),
+            answers=[{"id": "q1", "answer": 3}],
+            extra={"form": "f1", "sentByTeams": ["g1"], "sentAt": "2025-03-20T21:00:00.000Z", "response": "r1"},
+        )
+    ]  # fmt: skip
+    assert "satisfactionLevel" not in made[0].extra
+
+
+def test_what_was_asked_and_not_answered_is_dated_when_it_was_asked() -> None:
+    level = {"formResponse": "r1", "status": "scheduled", "scheduledFor": "2025-03-21T20:13:07.702Z"}
+    for more in ({}, {"updatedAt": "2025-01-01T00:00:00.000Z"}):
+        rating = parse(row("conversations", {"satisfactionLevel": level | more})).records[1]
+        assert isinstance(rating, mig.Rating)
+        assert (rating.at, rating.answered) == (WHEN, False)
+
+
+def test_two_conversations_that_name_one_response_have_a_rating_each() -> None:
+    level = {"satisfactionLevel": {"formResponse": "r1"}}
+    bodies = [json.dumps({"id": id_, "attributes": level}).encode() for id_ in ("c1", "c2")]
+    assert [parse(Raw("conversations", "", body)).records[1].ref.id for body in bodies] == ["c1", "c2"]
+
+
 def test_an_empty_satisfaction_level_is_no_rating() -> None:
     thread = one("conversations", {"satisfactionLevel": {"answers": [], "sentByTeams": []}})
-    assert thread.rating is None
     assert thread.extra == {"satisfactionLevel": {"answers": [], "sentByTeams": []}}
 
 

@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import msgspec
 
 import mig
+from mig_kustomer.catalog import RESOURCES
 from mig_kustomer.channels import CHANNELS
 from mig_kustomer.settings import KustomerSettings
 
-_KINDS: dict[str, tuple[mig.Kind, type[mig.Record]]] = {
-    "tags": (mig.TAG, mig.Tag),
-    "users": (mig.AGENT, mig.Agent),
-    "teams": (mig.TEAM, mig.Team),
-    "queues": (mig.QUEUE, mig.Queue),
-    "metadata": (mig.ATTRIBUTE, mig.AttributeDefinition),
-    "companies": (mig.COMPANY, mig.Company),
-    "customers": (mig.CONTACT, mig.Contact),
-    "conversations": (mig.CONVERSATION, mig.Conversation),
-    "messages": (mig.MESSAGE, mig.Message),
-    "notes": (mig.NOTE, mig.Note),
-    "attachments": (mig.ATTACHMENT, mig.Attachment),
+_TYPES: dict[str, type[mig.Record]] = {
+    "tags": mig.Tag,
+    "users": mig.Agent,
+    "teams": mig.Team,
+    "queues": mig.Queue,
+    "metadata": mig.AttributeDefinition,
+    "companies": mig.Company,
+    "customers": mig.Contact,
+    "conversations": mig.Conversation,
+    "messages": mig.Message,
+    "notes": mig.Note,
+    "attachments": mig.Attachment,
+    "kobject_metadata": mig.AttributeDefinition,
+    "kobjects": mig.CustomObject,
+    "categories": mig.Category,
+    "articles": mig.Article,
 }
+"""What a row of a resource becomes; all others become a Config."""
+_WITHIN: dict[mig.Kind, type[mig.Record]] = {
+    mig.RATING: mig.Rating,
+    mig.MEDIA: mig.Attachment,
+    mig.HELP_ADDRESS: mig.HelpAddress,
+}
+"""What stands in rows of other kinds."""
 
 
 @asynccontextmanager
@@ -34,6 +46,12 @@ async def _open_source(settings: KustomerSettings, access: mig.Access) -> AsyncI
         yield source
 
 
+def _explain(record: mig.Record, look: mig.Lookup) -> Sequence[str]:
+    from mig_kustomer.explain import explain  # only who writes a guide needs its words
+
+    return explain(record, look)
+
+
 @mig.hookimpl
 def mig_sources(register: Callable[[mig.SourceSpec], None]) -> None:
     """Kustomer can be read from."""
@@ -42,9 +60,10 @@ def mig_sources(register: Callable[[mig.SourceSpec], None]) -> None:
             "kustomer",
             KustomerSettings,
             _open_source,
-            kinds=dict(_KINDS.values()),
-            resources={resource: kind for resource, (kind, _) in _KINDS.items()},
+            kinds={one.kind: _TYPES.get(name, mig.Config) for name, one in RESOURCES.items()} | _WITHIN,
+            resources={name: one.kind for name, one in RESOURCES.items()},
             channels=CHANNELS,
+            explain=_explain,
         )
     )
 

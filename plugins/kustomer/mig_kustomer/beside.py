@@ -9,8 +9,9 @@ from urllib.parse import quote
 
 import structlog
 
-from mig import Raw, Refused, Unreadable
+from mig import Raw, Refused, Unparseable, Unreadable
 from mig_kustomer.client import Client, Unserved
+from mig_kustomer.names import named
 from mig_kustomer.settings import KustomerSettings
 from mig_kustomer.walk import Row
 from mig_kustomer.wire import Leaf, read, write
@@ -75,6 +76,30 @@ async def files_of_notes(client: Client, notes: Sequence[Row]) -> list[Raw]:
             raise
         log.warning("files.unserved", notes=len(notes), status=error.status)
     return [_file(row, "note", parents) for row in found.values()]
+
+
+def with_versions(leaf: Leaf) -> list[Raw]:
+    """A page of SLAs, each with the versions that are included: `{"data": <resource>, "versions": [...]}`."""
+    rows, versions = [Row.of(body) for body in leaf.rows], [Row.of(body) for body in leaf.included]
+    raws = []
+    for row in rows:
+        ids = set(_named(row, "versions"))
+        own = [one.body for one in versions if one.related("sla") == row.id or one.id in ids]
+        raw = row.raw("slas")
+        beside = b',"versions":[' + b",".join(own) + b"]}"
+        raws.append(Raw(raw.resource, raw.id, b'{"data":' + raw.body + beside, raw.changed_at) if own else raw)
+    return raws
+
+
+def without_ids(name: str, leaf: Leaf) -> list[Raw]:
+    """Rows the API gives no ids; what names none of them is quarantined by a digest."""
+    raws = []
+    for row in map(Row.of, leaf.rows):
+        try:
+            raws.append(Raw(name, named(name, read(row.body)[0]), row.body))
+        except (ValueError, RecursionError, Unparseable):
+            raws.append(row.raw(name))
+    return raws
 
 
 class Files:
@@ -230,7 +255,12 @@ def _envelope(resource: bytes, body: bytes) -> bytes:
 
 def _files(row: Row) -> list[str]:
     """The ids of a message's files."""
-    relation = row.relationships.get("attachments")
+    return _named(row, "attachments")
+
+
+def _named(row: Row, name: str) -> list[str]:
+    """The ids a relationship names."""
+    relation = row.relationships.get(name)
     data = relation.get("data") if isinstance(relation, dict) else None
     entries = data if isinstance(data, list) else []
     ids = [entry.get("id") if isinstance(entry, dict) else None for entry in entries]

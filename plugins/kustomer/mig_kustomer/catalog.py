@@ -8,18 +8,53 @@ from msgspec import Struct, field
 
 from mig import (
     AGENT,
+    ARTICLE,
     ATTACHMENT,
     ATTRIBUTE,
+    BUSINESS_RULE,
+    CATEGORY,
+    CHANNEL,
     COMPANY,
     CONTACT,
     CONVERSATION,
+    CUSTOM_OBJECT,
+    HELP_ADDRESS,
+    HOOK,
+    KLASS,
+    MEDIA,
     MESSAGE,
     NOTE,
     QUEUE,
+    RATING,
+    SAVED_SEARCH,
+    SHORTCUT,
+    SLA,
     TAG,
     TEAM,
     Kind,
 )
+
+BRAND = Kind("brand")
+DRAFT = Kind("draft")
+"""A message or note somebody began to write and did not send."""
+FORM = Kind("form")
+"""A contact form of the help centre."""
+KB_ROUTE = Kind("kb_route")
+KB_TAG = Kind("kb_tag")
+KNOWLEDGE_BASE = Kind("knowledge_base")
+ROLE_GROUP = Kind("role_group")
+ROUTING_RULE = Kind("routing_rule")
+SCHEDULE = Kind("schedule")
+SHORTCUT_CATEGORY = Kind("shortcut_category")
+SNIPPET = Kind("snippet")
+SUB_STATUS = Kind("sub_status")
+SURVEY = Kind("survey")
+"""What customers are asked with how it was."""
+WORKFLOW = Kind("workflow")
+
+NOT_SERVED = frozenset((400, 404, 405))
+"""What an endpoint answers that does not exist."""
+REFUSED = NOT_SERVED | {403}
 
 
 class Key(Struct, frozen=True):
@@ -59,11 +94,20 @@ class Resource(Struct, frozen=True):
     """Ids that stand for the list, each read alone."""
     many: bool = False
     """Several ids can be read at once."""
+    tolerated: frozenset[int] = frozenset()
+    """Statuses of the list that mean: this organisation has none. They end no kind."""
+    beside: Kind | None = None
+    """It is read for this kind, or when its own is asked for by name; None: whenever its own is needed."""
 
 
 def _context(name: str, *more: Key, archived: bool = True) -> Context:
     updated, created = Key(f"{name}_updated_at", "updatedAt"), Key(f"{name}_created_at", "createdAt")
     return Context(name, (updated, *more), created, archived)
+
+
+def _optional(kind: Kind, path: str) -> Resource:
+    """A list no target needs: where it is not served, there is none."""
+    return Resource(kind, path, tolerated=REFUSED)
 
 
 RESOURCES: Mapping[str, Resource] = {
@@ -81,10 +125,53 @@ RESOURCES: Mapping[str, Resource] = {
     "messages": Resource(MESSAGE, "/v1/messages", queries=({"include": "attachments"},), context=_context("message")),
     "notes": Resource(NOTE, "/v1/notes", context=_context("note", archived=False)),
     "attachments": Resource(ATTACHMENT, many=True),
+    "klasses": Resource(
+        KLASS, "/v1/klasses", queries=tuple({"status": word} for word in ("enabled", "disabled", "existing_only"))
+    ),
+    # its path is followed by the name of each klass, as those of definitions are
+    "kobject_metadata": Resource(ATTRIBUTE, "/v1/metadata", beside=CUSTOM_OBJECT),
+    "kobjects": Resource(CUSTOM_OBJECT, "/v1/klasses", context=_context("kobject")),
+    "knowledge_bases": _optional(KNOWLEDGE_BASE, "/v1/kb/knowledge-bases"),  # [inferred]: no page names this list
+    "categories": Resource(CATEGORY, "/v1/kb/categories"),
+    "articles": Resource(ARTICLE, "/v1/kb/articles"),
+    "kb_tags": _optional(KB_TAG, "/v1/kb/tags"),
+    "kb_routes": _optional(KB_ROUTE, "/v1/kb/routes"),
+    "kb_forms": _optional(FORM, "/v1/kb/forms"),
+    "shortcut_categories": _optional(SHORTCUT_CATEGORY, "/v1/shortcuts/categories"),
+    "shortcuts": Resource(SHORTCUT, "/v1/shortcuts"),
+    "slas": Resource(SLA, "/v1/slas", queries=({"versions": "all"},)),
+    "business_rules": Resource(BUSINESS_RULE, "/v1/business-rules"),
+    "workflows": _optional(WORKFLOW, "/v1/workflows"),
+    "hooks_web": Resource(HOOK, "/v1/hooks/web"),
+    "hooks_email": Resource(HOOK, "/v1/hooks/email"),
+    "hooks_form": Resource(HOOK, "/v1/hooks/form", tolerated=NOT_SERVED),  # [inferred] (section 6)
+    "outbound_webhooks": Resource(HOOK, "/v1/outbound-webhooks"),
+    "accounts": Resource(CHANNEL, "/v1/outboundAccounts"),
+    "chat": Resource(CHANNEL, "/v1/chat", singles=("settings",)),
+    "searches": Resource(SAVED_SEARCH, "/v1/customers/searches"),
+    "surveys": _optional(SURVEY, "/v1/satisfaction"),
+    "snippets": _optional(SNIPPET, "/v1/snippets"),
+    "brands": _optional(BRAND, "/v1/brands"),
+    "schedules": _optional(SCHEDULE, "/v1/schedules"),
+    "routing_rules": _optional(ROUTING_RULE, "/v1/routing/queue-rules"),
+    "sub_statuses": _optional(SUB_STATUS, "/v1/sub-statuses"),
+    "role_groups": _optional(ROLE_GROUP, "/v1/role-groups"),
+    # of each customer alone, and only where `drafts` is set
+    "drafts": Resource(DRAFT, "/v1/customers", tolerated=REFUSED),
 }
 """In the order they are best read: what others refer to first."""
 
-OF_KIND: Mapping[Kind, str] = {resource.kind: name for name, resource in RESOURCES.items()}
+_WITHIN: Mapping[Kind, str] = {RATING: "conversations", MEDIA: "articles", HELP_ADDRESS: "articles"}
+"""Kinds that stand in the rows of another."""
+
+OF_KIND: Mapping[Kind, tuple[str, ...]] = {
+    **{
+        kind: tuple(name for name, one in RESOURCES.items() if one.kind == kind)
+        for kind in dict.fromkeys(one.kind for one in RESOURCES.values())
+    },
+    **{kind: (name,) for kind, name in _WITHIN.items()},
+}
+"""Kind -> the resources its records stand in."""
 
 
 def context_of(name: str) -> Context:

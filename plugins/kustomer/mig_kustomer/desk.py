@@ -24,7 +24,8 @@ from mig import (
     Team,
     Unparseable,
 )
-from mig_kustomer.reading import MISSING, WAY_OUT, Reader, Reading
+from mig_kustomer.names import WAY_OUT
+from mig_kustomer.reading import MISSING, Reader, Reading
 
 USER_DERIVED = frozenset({"mostRecentLoginAt"})
 

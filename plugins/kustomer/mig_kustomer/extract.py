@@ -8,9 +8,18 @@ from datetime import datetime, timedelta
 import structlog
 
 from mig import Page, Raw, Unreadable
-from mig_kustomer.beside import WITH_FILES, Files, Originals, files_of_notes, messages_and_files
+from mig_kustomer.beside import (
+    WITH_FILES,
+    Files,
+    Originals,
+    files_of_notes,
+    messages_and_files,
+    with_versions,
+    without_ids,
+)
 from mig_kustomer.catalog import RESOURCES, Context, Key
 from mig_kustomer.client import Client, Unserved
+from mig_kustomer.klasses import KlassLists
 from mig_kustomer.lists import Lists
 from mig_kustomer.nameless import Nameless
 from mig_kustomer.notes import OldNotes
@@ -65,8 +74,15 @@ class Extraction:
         """
         state = State.read(checkpoint)
         nameless = Nameless(self._name, state.nameless)
-        async for page in self._pages(state):
-            yield nameless.noted(page)
+        try:
+            async for page in self._pages(state):
+                yield nameless.noted(page)
+        except Unserved as error:
+            if error.status not in self._resource.tolerated:
+                raise
+            log.warning("resource.unserved", resource=self._name, status=error.status)
+            yield Page((), State("done").write())
+            return
         if nameless.missed:
             async for page in self._missed(nameless):
                 yield page
@@ -122,14 +138,23 @@ class Extraction:
             yield nameless.gone()
 
     def _list(self, raws: Callable[[Leaf], Awaitable[list[Raw]]]) -> Lists:
-        return Lists(self._client, self._settings, self._name, self._resource, raws, census=self._census)
+        made = KlassLists if self._name == "kobjects" else Lists
+        return made(self._client, self._settings, self._name, self._resource, raws, census=self._census)
 
     async def _bare(self, leaf: Leaf) -> list[Raw]:
         """A page of the list and nothing that must be asked for."""
-        return messages_and_files(leaf) if self._files is not None else [Row.of(b).raw(self._name) for b in leaf.rows]
+        if self._files is not None:
+            return messages_and_files(leaf)
+        if self._name == "slas":
+            return with_versions(leaf)
+        if self._name in ("accounts", "chat"):
+            return without_ids(self._name, leaf)
+        return [Row.of(body).raw(self._name) for body in leaf.rows]
 
     async def _listed(self, leaf: Leaf) -> list[Raw]:
         """What is handed out of a page of the list."""
+        if self._resource.context is None:
+            return await self._bare(leaf)
         if self._files is None:
             return await self._plain([Row.of(body) for body in leaf.rows])
         return await self._originals.beside(messages_and_files(leaf))
@@ -139,6 +164,8 @@ class Extraction:
     def _prefers_search(self, before: Newest | None) -> bool:
         if before is None or not isinstance(before.total, int):
             return False
+        if self._name == "kobjects":
+            return True  # their lists are one for each klass, and as many that only say which klasses there are
         only_rows = self._files is None and self._notes is None
         return prefers_search(self._settings, before.total, only_rows=only_rows)
 

@@ -97,8 +97,8 @@ class Lists:
             line: End at the first page without anything older, or out of that order, which is known of some lists only
                 (docs/api/kustomer.md, section 4): what is left out so must be found in another way.
         """
-        for query in self._resource.queries:
-            async for part in self._client.parts(self._resource.path, self._query(query)):
+        for path, query in await self._routes():
+            async for part in self._client.parts(path, self._query(query), absent=path != self._resource.path):
                 yield await self._raws(part.leaf)
                 self.capped |= part.capped
                 if line is not None and not _shows_oldest([Row.of(body) for body in part.leaf.rows], line):
@@ -106,11 +106,12 @@ class Lists:
 
     async def _pass(self, state: State, before: Newest | None) -> AsyncIterator[Page]:
         known = before.total if before is not None and isinstance(before.total, int) else 0
-        for number in range(state.query, len(self._resource.queries)):
-            query = self._query(self._resource.queries[number])
+        routes = await self._routes()
+        for number in range(state.query, len(routes)):
+            path, query = routes[number][0], self._query(routes[number][1])
             looked = before is None  # without search the list is all there is, however long
             page = state.page if number == state.query else 1
-            async for part in self._client.parts(self._resource.path, query, page=page):
+            async for part in self._client.parts(path, query, page=page, absent=path != self._resource.path):
                 # By resource too: a file may have the id of a message.
                 raws = [raw for raw in await self._raws(part.leaf) if (raw.resource, raw.id) not in self._listed]
                 self._listed.update((raw.resource, raw.id) for raw in raws)
@@ -123,6 +124,10 @@ class Lists:
                 yield Page(raws, state.but(**{"query": number, **following}).write())
                 if self.capped:
                     return
+
+    async def _routes(self) -> Sequence[tuple[str, Mapping[str, str]]]:
+        """The lists that together hold all of it: the path of each, and what is asked of it."""
+        return [(self._resource.path, query) for query in self._resource.queries]
 
     def _looks_long(self, part: Part, known: int) -> bool:
         if isinstance(part.leaf.meta.get("total"), int):
@@ -156,8 +161,7 @@ class Lists:
             leaf = await self._client.find(f"{self._resource.path}/{one}")
             if leaf is None:
                 log.warning("resource.absent", resource=self._name, id=one)
-            rows: Sequence[bytes] = leaf.rows if leaf else ()
-            raws = [Row.of(body).raw(self._name) for body in rows]
+            raws = await self._raws(leaf) if leaf is not None else []
             yield Page(raws, state.but(query=number + 1).write())
 
 

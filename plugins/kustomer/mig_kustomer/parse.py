@@ -9,26 +9,16 @@ from typing import Any
 from msgspec import Struct
 
 from mig import (
-    AGENT,
-    ATTACHMENT,
-    ATTRIBUTE,
-    COMPANY,
-    CONTACT,
-    CONVERSATION,
-    MESSAGE,
-    NOTE,
-    QUEUE,
-    TAG,
-    TEAM,
-    Kind,
     Parsed,
     Raw,
     Record,
     Ref,
     Unparseable,
 )
-from mig_kustomer import desk, people, threads
-from mig_kustomer.reading import LONE, WAY_OUT, Reading, clean, identify
+from mig_kustomer import desk, library, office, people, threads
+from mig_kustomer.catalog import RESOURCES
+from mig_kustomer.names import WAY_OUT, named
+from mig_kustomer.reading import LONE, Reading, clean
 from mig_kustomer.wire import DEEPEST, Numeral, is_deep, read
 
 _MASKED = re.compile(r"\*{4,}.{0,4}", re.DOTALL)
@@ -37,11 +27,14 @@ _OUTER = 8
 """Levels of a row around a value, at most, and some: only rows that were cut are asked whether a value is so deep."""
 
 
+Beside = Mapping[str, Any]
+"""Members of an envelope of ours, beside the resource itself."""
+
+
 class _Parser(Struct, frozen=True):
     """How one resource is parsed."""
 
-    kind: Kind
-    build: Callable[[Reading], list[Record]]
+    build: Callable[[Reading, Beside], list[Record]]
     derived: frozenset[str] = frozenset()
     whole: bool = False
     """Every attribute may be masked, not only custom ones."""
@@ -49,26 +42,42 @@ class _Parser(Struct, frozen=True):
     """Every row says when it was made and changed."""
 
 
+def _alone(build: Callable[[Reading], list[Record]]) -> Callable[[Reading, Beside], list[Record]]:
+    return lambda row, beside: build(row)
+
+
+def _config(resource: str) -> _Parser:
+    return _Parser(lambda row, beside: office.config(row, resource, beside), dated=False)
+
+
 _PARSERS: Mapping[str, _Parser] = {
-    "customers": _Parser(CONTACT, people.contact, people.CUSTOMER_DERIVED, whole=True),
-    "companies": _Parser(COMPANY, people.company, whole=True),
-    "conversations": _Parser(CONVERSATION, threads.conversation, threads.CONVERSATION_DERIVED),
-    "messages": _Parser(MESSAGE, threads.message, threads.MESSAGE_DERIVED),
-    "notes": _Parser(NOTE, threads.note),
-    "attachments": _Parser(ATTACHMENT, threads.attachment, dated=False),
-    "tags": _Parser(TAG, desk.tag),
-    "users": _Parser(AGENT, desk.agent, desk.USER_DERIVED),
-    "teams": _Parser(TEAM, desk.team),
-    "queues": _Parser(QUEUE, desk.queue),
-    "metadata": _Parser(ATTRIBUTE, desk.attributes, dated=False),
+    **{name: _config(name) for name in RESOURCES},
+    "customers": _Parser(_alone(people.contact), people.CUSTOMER_DERIVED, whole=True),
+    "companies": _Parser(_alone(people.company), whole=True),
+    "conversations": _Parser(_alone(threads.conversation), threads.CONVERSATION_DERIVED),
+    "messages": _Parser(lambda row, beside: threads.message(row, beside.get("body")), threads.MESSAGE_DERIVED),
+    "notes": _Parser(_alone(threads.note)),
+    "attachments": _Parser(lambda row, beside: threads.attachment(row, beside.get("parent")), dated=False),
+    "tags": _Parser(_alone(desk.tag)),
+    "users": _Parser(_alone(desk.agent), desk.USER_DERIVED),
+    "teams": _Parser(_alone(desk.team)),
+    "queues": _Parser(_alone(desk.queue)),
+    "metadata": _Parser(_alone(desk.attributes), dated=False),
+    "kobject_metadata": _Parser(_alone(desk.attributes), dated=False),
+    "kobjects": _Parser(_alone(office.custom_object)),
+    "categories": _Parser(_alone(library.categories)),
+    "articles": _Parser(library.articles),
 }
+"""What has no parser of its own is configuration."""
+_NAMED_OTHERWISE = frozenset({"attachments", "accounts", "chat"})
+"""Rows that need no id of their own."""
 
 
 def parse(raw: Raw) -> Parsed:
     """Turn one resource into records.
 
-    A body may be an envelope of ours, `{"data": <resource>, "body": ..., "parent": ...}`: the resource with what its
-    e-mail's own address answered, or with the message that named it.
+    A body may be an envelope of ours, `{"data": <resource>, ...}`: the resource with what its e-mail's own address
+    answered (`body`), with the message that named it (`parent`), or with its `versions`.
 
     Raises:
         Unparseable: It is no object, or has no usable id.
@@ -85,21 +94,18 @@ def parse(raw: Raw) -> Parsed:
         beside, value = value, value["data"]
     odd = list(_odd(value)) if broken or is_deep(raw.body) else []
     if broken:
-        odd += _odd_inside(beside.get("body"), "body")
+        for name in ("body", "versions", "drafts"):
+            odd += _odd_inside(beside.get(name), name)
         value, beside = _mended(value), clean(beside, _nothing)
-    row = Reading(Ref(parser.kind, identify(value)), value, parser.derived, dated=parser.dated)
-    if value.get("id") is None and raw.resource != "attachments":
+    ref = Ref(RESOURCES[raw.resource].kind, named(raw.resource, value))
+    row = Reading(ref, value, parser.derived, dated=parser.dated)
+    if value.get("id") is None and raw.resource not in _NAMED_OTHERWISE:
         row.doubt("id", "missing; the resource's own link says it")
     for name, why in odd:
         row.doubt(name, why)
     for name in _masked(value, parser.whole):
         row.doubt(name, "looks masked: the key may not read sensitive attributes")
-    if raw.resource == "messages":
-        records = threads.message(row, beside.get("body"))
-    elif raw.resource == "attachments":
-        records = threads.attachment(row, beside.get("parent"))
-    else:
-        records = parser.build(row)
+    records = parser.build(row, beside)
     return Parsed(records, row.warnings)
 
 

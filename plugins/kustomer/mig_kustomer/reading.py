@@ -6,9 +6,10 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any, TypeGuard, TypeVar
+from typing import Any, TypeVar
 
-from mig import Kind, Oddity, Ref, Unparseable
+from mig import Kind, Oddity, Ref
+from mig_kustomer.names import LONGEST_ID, called, is_usable
 from mig_kustomer.wire import Numeral
 
 T = TypeVar("T")
@@ -19,7 +20,6 @@ DERIVED = "_derived"
 """The key of `extra` whose content says nothing about a record having changed; digests leave it out."""
 
 MISSING = "missing"
-WAY_OUT = "Correct it at the source, then run again; the journal keeps what it is now."
 
 DERIVED_NAMES = frozenset(
     {"rev", "updatedAt", "modifiedAt", "lastActivityAt", "roleGroupVersions", "modificationHistory"}
@@ -30,7 +30,6 @@ LONE = re.compile("[\ud800-\udfff]")
 """Half a character."""
 _URL = re.compile(r"(?:https?://)?[^\s/:?#@]+\.[^\s/:?#@]+(?::\d+)?(?:[/?#]\S*)?")
 """An address on the web, with or without its scheme, as people write it."""
-_LONGEST_ID = 200
 _SAFE = 2**53
 """Numbers beyond it are told apart by few programs."""
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
@@ -69,7 +68,7 @@ class Reader:
         odd = name in self._numerals
         got = None if odd else read(self._left[name])
         if got is None:
-            self.doubt(name, f"{'a number' if odd else _named(self._left[name])} where {expected} belongs")
+            self.doubt(name, f"{'a number' if odd else called(self._left[name])} where {expected} belongs")
             return None
         del self._left[name]
         return got
@@ -87,14 +86,14 @@ class Reader:
         """A text that stays where it is."""
         value = self._left.get(name)
         if value is not None and (name in self._numerals or not isinstance(value, str)):
-            self.doubt(name, f"{_named(value)} where a text belongs")
+            self.doubt(name, f"{called(value)} where a text belongs")
         return value if isinstance(value, str) and name not in self._numerals else ""
 
     def since(self, name: str) -> bool:
         """Whether a date stands there, which stays; what is none says nothing."""
         value = self._left.get(name)
         if value is not None and as_time(value) is None:
-            self.doubt(name, f"{_named(value)} where a date belongs")
+            self.doubt(name, f"{called(value)} where a date belongs")
         return as_time(value) is not None
 
     def url(self, name: str) -> str:
@@ -122,12 +121,12 @@ class Reader:
     def mapping(self, name: str) -> dict[str, Any]:
         return self.take(name, _as_mapping, "an object") or {}
 
-    def texts(self, name: str) -> list[str]:
+    def texts(self, name: str, longest: int = LONGEST_ID) -> list[str]:
         """A list of texts; what is none stays behind."""
         taken: list[str] = []
         rest: list[Any] = []
         for value in self.take(name, _as_list, "a list") or []:
-            (taken if isinstance(value, str) and 0 < len(value) <= _LONGEST_ID else rest).append(value)
+            (taken if isinstance(value, str) and 0 < len(value) <= longest else rest).append(value)
         if rest:
             self._left[name] = rest
             self.doubt(name, "an entry of the list is no text, or longer than any id")
@@ -152,7 +151,7 @@ class Reader:
             if isinstance(value, dict):
                 items[n] = Reader(value, self._doubt, f"{self._path}{name}.{n}.")
             elif value is not None:
-                self.doubt(f"{name}.{n}", f"{_named(value)} where an object belongs")
+                self.doubt(f"{name}.{n}", f"{called(value)} where an object belongs")
         self._lists[name] = items
         return [item for item in items if isinstance(item, Reader)]
 
@@ -187,6 +186,7 @@ class Reading:
         self, ref: Ref, resource: Mapping[str, Any], derived: Iterable[str] = (), *, dated: bool = False
     ) -> None:
         self.ref = ref
+        self.resource = resource
         self.warnings: list[Oddity] = []
         self._derived = DERIVED_NAMES.union(derived)
         self._top = {
@@ -229,9 +229,9 @@ class Reading:
             data = [data]
         if not isinstance(data, list):
             if value is not None and not isinstance(value, dict):
-                self.doubt(f"relationships.{name}", f"{_named(value)} where an object belongs")
+                self.doubt(f"relationships.{name}", f"{called(value)} where an object belongs")
             elif data is not None:
-                self.doubt(f"relationships.{name}", f"{_named(data)} where a list belongs")
+                self.doubt(f"relationships.{name}", f"{called(data)} where a list belongs")
             return []
         ids = [item.get("id") if isinstance(item, dict) else None for item in data]
         found = [Ref(kind, one) for one in ids if is_usable(one)]
@@ -240,6 +240,13 @@ class Reading:
         else:
             self.doubt(f"relationships.{name}", "an entry names no usable id")
         return found
+
+    def relationships(self) -> dict[str, Any]:
+        """All relationships nobody took, each as the id or the ids it names where it names any; they are taken now."""
+        moving, self._relations = self._relations, {}
+        for name in _DERIVED_RELATIONS.intersection(moving):
+            self._relations[name] = moving.pop(name)
+        return {name: _idscalled(value) for name, value in moving.items()}
 
     def extra(self, **more: Any) -> dict[str, Any]:
         """Everything no field took: attributes by their names, the rest under names with an underscore.
@@ -265,53 +272,21 @@ class Reading:
         if isinstance(value, dict):
             return value
         if value is not None:
-            self.doubt(name, f"{_named(value)} where an object belongs")
+            self.doubt(name, f"{called(value)} where an object belongs")
             self._top[name] = value
         elif name == "attributes":
             self.doubt(name, MISSING)
         return {}
 
 
-def identify(resource: Any) -> str:
-    """The id of a resource; attachments of a conversation's list have it only in their own link.
-
-    Raises:
-        Unparseable: It is no object, or says nowhere what its id is.
-    """
-    if not isinstance(resource, dict):
-        raise Unparseable(f"{_named(resource)} where a resource belongs", WAY_OUT)
-    found = resource.get("id")
-    if found is None:
-        found = linked(resource)
-    if not is_usable(found):
-        link = _link(resource)
-        where = f" (it says that it stands at {link})" if is_usable(link) else ""
-        why = f"the resource has no usable id, a text of 1 to {_LONGEST_ID} characters on one line{where}"
-        raise Unparseable(why, WAY_OUT, field="id")
-    return found
-
-
-def linked(resource: Any) -> str:
-    """The id a resource's own link ends in: what is wrong with its id may still be told of it by this name.
-
-    Returns:
-        The id; empty: there is no such link, or nothing usable in it.
-    """
-    link = _link(resource)
-    found = link.split("?")[0].rstrip("/").rpartition("/")[2] if isinstance(link, str) else ""
-    return found if is_usable(found) else ""
-
-
-def _link(resource: Any) -> Any:
-    links = resource.get("links") if isinstance(resource, dict) else None
-    return links.get("self") if isinstance(links, dict) else None
-
-
-def is_usable(found: Any) -> TypeGuard[str]:
-    """Whether something can be the id of a record: marks, paths and the journal hold it on one line."""
-    if not isinstance(found, str) or isinstance(found, Numeral) or not 0 < len(found) <= _LONGEST_ID:
-        return False
-    return found.isprintable()
+def _idscalled(relation: Any) -> Any:
+    """The id, or the ids, of a relationship; its links repeat them. Anything else stays as it is."""
+    data = relation.get("data") if isinstance(relation, dict) else None
+    if isinstance(data, dict) and is_usable(data.get("id")):
+        return data["id"]
+    if isinstance(data, list) and all(isinstance(one, dict) and is_usable(one.get("id")) for one in data):
+        return [one["id"] for one in data]
+    return relation
 
 
 def as_text(value: Any) -> str | None:
@@ -403,11 +378,3 @@ def _as_mapping(value: Any) -> dict[str, Any] | None:
 
 def _as_list(value: Any) -> list[Any] | None:
     return list(value) if isinstance(value, list) else None
-
-
-def _named(value: Any) -> str:
-    """What JSON calls this, for a warning that must not show the value."""
-    if isinstance(value, bool):
-        return "true or false"
-    names: dict[type, str] = {str: "a text", int: "a number", float: "a number", list: "a list", dict: "an object"}
-    return names.get(type(value), "null")

@@ -26,6 +26,8 @@ class KustomerSettings(Settings, frozen=True, kw_only=True):
     """Ask for the original HTML of every e-mail, one request each; otherwise its text is what lists show."""
     file_origins: list[str] = field(default_factory=list)
     """Origins (https://host:port) files may be read from though they are private or not https."""
+    foreign_media: Literal["move", "keep"] = "move"
+    """Pictures in help articles that lie on other hosts than the source's: moved too, or left where they are."""
     timeout_s: float = 60.0
     """How long an answer may take; deep pages and searches are slow."""
     attempts: int = 6
@@ -46,3 +48,9 @@ class KustomerSettings(Settings, frozen=True, kw_only=True):
     """Files of messages older than two years: shown by archive search, asked of every conversation, or found out."""
     customer_notes: bool = False
     """Also ask every old customer for notes older than two years, one request each, once lists do not show them."""
+    article_page: int = 50
+    """Help articles asked for at once, with their texts in one language each; the API allows 500."""
+    article_drafts: bool = True
+    """Also read drafts of help articles: one request for each article and language whose latest text is not public."""
+    drafts: bool = False
+    """Also ask every customer for messages that were begun and not sent, one request each."""

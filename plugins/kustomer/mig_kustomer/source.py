@@ -12,14 +12,21 @@ import msgspec
 
 from mig import (
     AGENT,
+    ARTICLE,
     ATTACHMENT,
     ATTRIBUTE,
+    CATEGORY,
     COMPANY,
     CONTACT,
     CONVERSATION,
+    CUSTOM_OBJECT,
+    HELP_ADDRESS,
+    KLASS,
+    MEDIA,
     MESSAGE,
     NOTE,
     QUEUE,
+    RATING,
     TAG,
     TEAM,
     Access,
@@ -34,14 +41,18 @@ from mig import (
     Ref,
     Refused,
     Scope,
+    Unparseable,
 )
 from mig.http import Outside
+from mig_kustomer.articles import Articles
 from mig_kustomer.beside import MANY, together
-from mig_kustomer.catalog import OF_KIND, RESOURCES, Resource
+from mig_kustomer.catalog import KB_TAG, KNOWLEDGE_BASE, OF_KIND, RESOURCES, Resource
 from mig_kustomer.check import findings
 from mig_kustomer.client import Client, Unserved
+from mig_kustomer.drafts import Drafts
 from mig_kustomer.extract import Extraction
 from mig_kustomer.files import Downloads
+from mig_kustomer.klasses import Definitions, klass_rows
 from mig_kustomer.narrow import Narrow
 from mig_kustomer.parse import parse
 from mig_kustomer.settings import KustomerSettings
@@ -56,8 +67,16 @@ _NEEDS: Mapping[Kind, frozenset[Kind]] = {
     MESSAGE: frozenset((CONVERSATION,)),
     NOTE: frozenset((CONVERSATION,)),
     ATTACHMENT: frozenset((CONVERSATION,)),
+    RATING: frozenset((CONVERSATION,)),
+    CUSTOM_OBJECT: frozenset((KLASS, CONTACT, COMPANY, TAG, ATTRIBUTE)),
+    CATEGORY: frozenset((KNOWLEDGE_BASE,)),
+    ARTICLE: frozenset((CATEGORY, KNOWLEDGE_BASE, KB_TAG)),
+    MEDIA: frozenset((ARTICLE,)),
+    HELP_ADDRESS: frozenset((ARTICLE,)),
 }
 """What a kind refers to, and what stands in it."""
+_PARTS = frozenset((ATTRIBUTE, RATING, CATEGORY, ARTICLE, MEDIA, HELP_ADDRESS))
+"""Kinds whose records have other ids than the rows they stand in."""
 
 
 class KustomerSource:
@@ -93,16 +112,38 @@ class KustomerSource:
 
     async def partitions(self, scope: Scope) -> Sequence[Partition]:
         filtered = bool(scope.since or scope.until or scope.filters)
-        if filtered and await self._narrow(scope).pays():
-            small = [Partition(name, whole=True) for name, one in RESOURCES.items() if one.path and not one.context]
-            return [*small, Partition("conversations", SELECTED)]
-        wanted = frozenset(OF_KIND) if filtered or not scope.kinds else _with_needs(scope.kinds)
-        return [Partition(name, whole=True) for name, one in RESOURCES.items() if one.path and one.kind in wanted]
+        if not filtered:
+            return self._whole(_with_needs(scope.kinds) if scope.kinds else frozenset(OF_KIND), scope.kinds)
+        talk = _with_needs(frozenset((CONVERSATION,)))  # filters are about conversations
+        named = self._whole(_with_needs(scope.kinds) - talk, scope.kinds)
+        if not await self._narrow(scope).pays():
+            return [*self._whole(talk, frozenset()), *named]
+        small = [part for part in self._whole(talk, frozenset()) if RESOURCES[part.resource].context is None]
+        return [*small, *named, Partition("conversations", SELECTED)]
+
+    def _whole(self, wanted: frozenset[Kind], asked: frozenset[Kind]) -> list[Partition]:
+        """What holds these kinds, to be read whole; what is only read beside another, when that or its own is asked."""
+        found = [name for name, one in RESOURCES.items() if one.path and one.kind in wanted]
+        beside = [name for name in found if (other := RESOURCES[name].beside) and other not in wanted]
+        left = {name for name in beside if RESOURCES[name].kind not in asked}
+        if not self._settings.drafts:
+            left.add("drafts")
+        return [Partition(name, whole=True) for name in found if name not in left]
 
     def extract(self, part: Partition, scope: Scope, checkpoint: bytes | None) -> AsyncIterator[Page]:
         if part.name == SELECTED:
             return self._narrow(scope).pages()
-        return Extraction(self._client, self._settings, part.resource).pages(checkpoint)
+        return self._pages(part.resource, checkpoint)
+
+    def _pages(self, name: str, checkpoint: bytes | None = None, *, census: bool = False) -> AsyncIterator[Page]:
+        """One resource from a checkpoint on."""
+        if name == "articles":
+            return Articles(self._client, self._settings, census=census).pages(checkpoint)
+        if name == "kobject_metadata":
+            return Definitions(self._client).pages(checkpoint)
+        if name == "drafts":
+            return Drafts(self._client, self._settings).pages(checkpoint)
+        return Extraction(self._client, self._settings, name, census=census).pages(checkpoint)
 
     def _narrow(self, scope: Scope) -> Narrow:
         """One for each scope: what it learnt by weighing the cost it need not ask again."""
@@ -132,30 +173,50 @@ class KustomerSource:
     async def fetch(self, refs: Sequence[Ref]) -> Mapping[Ref, Raw]:
         found: dict[Ref, Raw] = {}
         for kind in dict.fromkeys(ref.kind for ref in refs):
-            name = OF_KIND[kind]
             ids = list(dict.fromkeys(ref.id for ref in refs if ref.kind == kind))
-            if RESOURCES[name].context is None and kind != ATTACHMENT:
-                raws = await self._from_lists(name, kind, set(ids))
-            else:
-                raws = await self._by_id(name, RESOURCES[name], ids)
-            found |= {Ref(kind, id_): raw for id_, raw in raws.items()}
+            found |= {Ref(kind, id_): raw for id_, raw in (await self._fetched(kind, ids)).items()}
         return found
 
+    async def _fetched(self, kind: Kind, ids: Sequence[str]) -> dict[str, Raw]:
+        """Records of one kind by their ids."""
+        name = OF_KIND[kind][0]
+        if kind == RATING:  # it goes by the id of its conversation
+            raws = await self._by_id(name, RESOURCES[name], ids)
+            return {id_: raw for id_, raw in raws.items() if id_ in dict(_ids_in(raw, kind))}
+        if kind in (ARTICLE, MEDIA):
+            return await self._of_articles(kind, ids)
+        if kind == CUSTOM_OBJECT:
+            return await klass_rows(self._client, self._settings, ids)
+        if RESOURCES[name].context is not None or kind == ATTACHMENT:
+            return await self._by_id(name, RESOURCES[name], ids)
+        return await self._from_lists(kind, set(ids))
+
+    async def _of_articles(self, kind: Kind, ids: Sequence[str]) -> dict[str, Raw]:
+        """Articles, and what stands in them: their ids begin with that of the article."""
+        articles = Articles(self._client, self._settings)
+        names = list(dict.fromkeys(id_.partition(".")[0] for id_ in ids))
+        raws = await together(articles.by_id, names, self._settings.readers)
+        found = {id_: raw for raw in raws if raw is not None for id_, _ in _ids_in(raw, kind)}
+        return {id_: found[id_] for id_ in ids if id_ in found}
+
     async def ids(self, kind: Kind, scope: Scope) -> AsyncIterator[Sequence[tuple[str, datetime | None]]]:
-        names = ("messages", "notes") if kind == ATTACHMENT else (OF_KIND[kind],)
+        names = ("messages", "notes") if kind == ATTACHMENT else OF_KIND[kind]
         seen: set[str] = set()
         for name in names:
-            async for page in Extraction(self._client, self._settings, name, census=kind != ATTACHMENT).pages(None):
+            async for page in self._pages(name, census=kind not in (ATTACHMENT, MEDIA)):
                 found = dict(one for raw in page.rows for one in _ids_in(raw, kind) if one[0] not in seen)
                 seen |= found.keys()
                 if found:
                     yield list(found.items())
 
-    async def _from_lists(self, name: str, kind: Kind, wanted: set[str]) -> dict[str, Raw]:
+    async def _from_lists(self, kind: Kind, wanted: set[str]) -> dict[str, Raw]:
         """Small resources are read whole: not each of them is known to have a route by id."""
         raws: dict[str, Raw] = {}
-        async for page in Extraction(self._client, self._settings, name, census=True).pages(None):
-            raws |= {id_: raw for raw in page.rows for id_, _ in _ids_in(raw, kind) if id_ in wanted}
+        for name in OF_KIND[kind]:
+            if wanted <= raws.keys():
+                break
+            async for page in self._pages(name, census=kind != HELP_ADDRESS):
+                raws |= {id_: raw for raw in page.rows for id_, _ in _ids_in(raw, kind) if id_ in wanted}
         return raws
 
     async def _by_id(self, name: str, resource: Resource, ids: Sequence[str]) -> dict[str, Raw]:
@@ -188,8 +249,11 @@ def _with_needs(kinds: frozenset[Kind]) -> frozenset[Kind]:
 
 def _ids_in(raw: Raw, kind: Kind) -> list[tuple[str, datetime | None]]:
     """The ids of the records of one kind that a raw becomes."""
-    if kind == ATTRIBUTE:
-        return [(record.ref.id, record.changed_at) for record in parse(raw).records]
+    if kind in _PARTS:
+        try:
+            return [(record.ref.id, record.changed_at) for record in parse(raw).records if record.ref.kind == kind]
+        except Unparseable:
+            return []
     return [(raw.id, raw.changed_at)] if RESOURCES[raw.resource].kind == kind else []
 
 

@@ -20,10 +20,10 @@ from mig import (
     Conversation,
     Message,
     Note,
-    Rating,
     Record,
     Ref,
 )
+from mig_kustomer.ratings import rating
 from mig_kustomer.reading import MISSING, Reader, Reading, as_time
 
 CONVERSATION_DERIVED = frozenset(
@@ -77,9 +77,11 @@ _CALL = {
 
 
 def conversation(row: Reading) -> list[Record]:
-    """A conversation; its rating is one only when something was answered or a response exists."""
+    """A conversation, and its rating where something was answered or a response exists."""
     at = row.attributes
     status = at.text("status")
+    contact = row.relation("customer", CONTACT)
+    asked = rating(row, contact)
     return [
         Conversation(
             ref=row.ref,
@@ -87,7 +89,7 @@ def conversation(row: Reading) -> list[Record]:
             created_at=row.created_at,
             title=at.text("name"),
             status=status,
-            contact=row.relation("customer", CONTACT),
+            contact=contact,
             channels=at.texts("channels"),
             priority=at.whole("priority"),
             direction=at.take("direction", _direction, "in or out") or "",
@@ -102,12 +104,12 @@ def conversation(row: Reading) -> list[Record]:
             last_activity_at=at.time("lastMessageAt"),
             snoozed_until=_snoozed_until(at),
             closed_at=at.time("endedAt") or _done_at(at, status),
-            rating=_rating(at),
             message_count=at.count("messageCount"),
             note_count=at.count("noteCount"),
             custom=at.mapping("custom"),
             extra=row.extra(),
-        )
+        ),
+        *asked,
     ]
 
 
@@ -225,23 +227,6 @@ def _snoozed_until(at: Reader) -> datetime | None:
 def _done_at(at: Reader, status: str) -> datetime | None:
     last = at.peek("lastDone")
     return as_time(last.get("createdAt")) if status == "done" and isinstance(last, dict) else None
-
-
-def _rating(at: Reader) -> Rating | None:
-    level = at.part("satisfactionLevel")
-    if level is None or all(level.peek(name) in (None, "") for name in ("rating", "score", "formResponse")):
-        return None
-    sender = level.text("sentBy")
-    return Rating(
-        rating=level.number("rating"),
-        score=level.number("score"),
-        comment=level.text("firstAnswer"),
-        status=level.text("status"),
-        channel=level.text("channel"),
-        at=level.time("updatedAt") or as_time(level.peek("createdAt")),
-        by=Ref(AGENT, sender) if sender else None,
-        response=level.text("formResponse"),
-    )
 
 
 def _text(preview: str, html: str) -> str:

@@ -20,7 +20,8 @@ from mig import Raw, Unparseable, Unreadable
 from mig_kustomer.catalog import Context, Key
 from mig_kustomer.client import Client
 from mig_kustomer.crowd import Crowd
-from mig_kustomer.reading import as_time, identify, linked
+from mig_kustomer.names import identify, linked
+from mig_kustomer.reading import as_time
 from mig_kustomer.settings import KustomerSettings
 from mig_kustomer.wire import Leaf, read
 

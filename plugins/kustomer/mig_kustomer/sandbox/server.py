@@ -152,7 +152,11 @@ async def serve(options: mig.SandboxOptions) -> AsyncIterator[mig.RunningSandbox
     """Serve a dataset, or an organisation made up, while the context lasts."""
     sandbox = Sandbox(options)
     async with serving(sandbox.application(), options.port) as url:
-        environment = {"KUSTOMER_URL": url, "KUSTOMER_API_KEY": sandbox.switches.key}
+        environment = {
+            "KUSTOMER_URL": url,
+            "KUSTOMER_API_KEY": sandbox.switches.key,
+            "KUSTOMER_FOREIGN_MEDIA": "keep",  # its articles name hosts that do not exist, which nobody is to ask for
+        }
         yield mig.RunningSandbox(url, environment, sandbox)
 
 
