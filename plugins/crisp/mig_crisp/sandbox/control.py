@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from mig_crisp.sandbox.answers import Json
 from mig_crisp.sandbox.bucket import PUBLIC, Upload
+from mig_crisp.sandbox.helpdesk_control import HelpdeskControl
 from mig_crisp.sandbox.messages import new_message, tell_message
 from mig_crisp.sandbox.people import tell_update, view_profile
 from mig_crisp.sandbox.sockets import Sockets
@@ -34,7 +35,7 @@ class Write(Struct, frozen=True):
     answer: Any
 
 
-class Control:
+class Control(HelpdeskControl):
     """What a test may see and do that no caller of the API can.
 
     Mutators named `alter_`, `drop_` and `repeat_` damage what is stored and leave no trace; those ending in
@@ -68,6 +69,7 @@ class Control:
             "teams": list(desk.teams.values()),
             "conversations": [_dump_session(desk, one) for one in desk.sessions.live.values()],
             "people": [_dump_profile(one) for one in desk.people.live.values()],
+            "helpdesk": self.helpdesk_state(),
         }
 
     def history(self, after: int = 0) -> list[Write]:
@@ -88,13 +90,14 @@ class Control:
             "conversations": len(sessions),
             "messages": sum(len(one.messages) for one in sessions),
             "people": len(self.desk.people.live),
+            "helpdesk": self.helpdesk_counters(),
             "events": dict(self.desk.feed.published),
             "sockets": self.sockets.dump(),
             "bucket": {**self.desk.bucket.counts, "stored": len(self.desk.bucket.stored())},
         }
 
     def bucket(self) -> list[Json]:
-        """The files that were stored: `url, name, type, size, sha256, puts`, and `used_by`: messages naming it."""
+        """The files that were stored: `url, name, type, size, sha256, puts`, and `used_by`: what names it."""
         stored = self.desk.bucket.stored()
         used = _uses(self.desk, [one.url for one in stored])
         return [{**_dump_upload(one), "used_by": used[one.url]} for one in stored]
@@ -210,7 +213,9 @@ class Control:
 
 
 MUTATORS = tuple(
-    name for name in vars(Control) if name.startswith(("drop_", "alter_", "repeat_")) or name.endswith("_by_hand")
+    name
+    for name in (*vars(Control), *vars(HelpdeskControl))
+    if name.startswith(("drop_", "alter_", "repeat_")) or name.endswith("_by_hand")
 )
 """What `POST /_sandbox/mutate/NAME` takes; the body holds the arguments by name."""
 
@@ -220,7 +225,7 @@ def _dump_upload(upload: Upload) -> Json:
 
 
 def _uses(desk: Workspace, urls: list[str]) -> dict[str, list[Json]]:
-    """Which messages name each URL: as their file, or anywhere in their text."""
+    """Which messages name each URL, as their file or anywhere in their text, and which articles."""
     found: dict[str, list[Json]] = {url: [] for url in urls}
     for session in desk.sessions.live.values():
         for message in session.messages:
@@ -232,6 +237,12 @@ def _uses(desk: Workspace, urls: list[str]) -> dict[str, list[Json]]:
                 for url in urls:
                     if url in content:
                         found[url].append(place)
+    entries = ((one.place[0], one.path, one.content) for one in desk.helpdesk.entries.live.values())
+    articles = ((one.locale, one.article_id, one.content) for one in desk.helpdesk.articles.live.values())
+    for locale, name, text in (*articles, *entries):
+        for url in urls if PUBLIC in text else ():
+            if url in text:
+                found[url].append({"locale": locale, "article": name})
     return found
 
 

@@ -19,6 +19,9 @@ CLOSED = (
     "campaign",
     "conversations/spam",
     "conversations/spams",
+    "helpdesk/import",
+    "helpdesk/export",
+    "helpdesk/domain",
 )
 """What lies below these, under a website, is for logged-in users only, and not served to them either."""
 

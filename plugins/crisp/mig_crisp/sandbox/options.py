@@ -13,7 +13,8 @@ SWITCHES = {
     "user_routes": "refuse | allow: whether those keys may create, save and delete inboxes and teams, and invite "
     "operators (default refuse: 403)",
     "without_scopes": "scopes the key lacks, separated by spaces, each whole (website:settings) or one side of it "
-    "(website:settings=write); such calls answer 403 (default none)",
+    "(website:settings=write); such calls answer 403; the "
+    "helpdesk's are website:helpdesk:articles, :categories, :redirections, :settings and :locales (default none)",
     "subscribed": "yes | no: no answers 404 not_subscribed to a plugin key (default yes)",
     "repeat": "accept | ignore | conflict: a second message with a fingerprint of its conversation is stored too, is "
     "answered like the first and dropped, or answers 409 (default accept, the worst case)",
@@ -41,6 +42,32 @@ SWITCHES = {
     "transcript": "on | off: emails.transcript in the settings of the workspace (default off)",
     "rating": "on | off: emails.rating there (default off)",
     "lock_removal": "on | off: inbox.lock_removal there; on refuses DELETE of conversations with 403 (default off)",
+    "helpdesk": "locale | tree | both | none: which API of the helpdesk the workspace speaks, the other one answering "
+    "405; both keep apart what they hold; none: there is no helpdesk until the user tier initialises one, and every "
+    "route of both answers 404 helpdesk_not_found (default locale)",
+    "helpdesk_locales": "the locales it has to begin with, separated by spaces (default en)",
+    "helpdesk_locales_max": "locales the plan holds, one more being 402; 0 for any number (default 0)",
+    "helpdesk_page": "rows in a page of its lists (default 20)",
+    "max_title": "characters a title or name in it may have (default 500)",
+    "max_description": "characters a description may have (default 1000)",
+    "max_content": "characters an article may have (default 500000)",
+    "front_matter": "both | tree | no: in which API a body that begins with --- loses everything up to the next --- "
+    "(default both)",
+    "table_rows": "rows under its head that a table shows on the public page (default 50)",
+    "draft_url": "yes | no: whether the locale API tells the address of an article that is not published (default no)",
+    "tree_file": "content | metadata | suffix: what makes a file of an entry of the tree: content put into it, a "
+    "`format` in its metadata, or a path ending in .md or .mdx; until then it is of no known type (with suffix: a "
+    "folder), and a folder once something is below it (default content)",
+    "tree_suffix": "yes | no: whether paths of files, and only those, end in .md or .mdx; yes also with "
+    "tree_file=suffix (default no: such a path is refused)",
+    "tree_types": "the words for `type`: of a file, a folder, and what is neither yet (default file folder unknown)",
+    "tree_actions": "the names of the actions that move and order (default move order)",
+    "tree_exists": "conflict | accept: whether POST on a path that exists answers 409 path_exists or 201 and changes "
+    "nothing (default conflict)",
+    "tree_parent": "missing | create: whether POST below a path that does not exist answers 404 or makes the folders "
+    "(default missing)",
+    "tree_slug": "strict | any: whether parts of a path are [a-z0-9-] only (default strict: others are 400)",
+    "tree_refresh": "yes | no: whether what is published shows on the public site only after a refresh (default no)",
     "endpoints": "reuse | once: whether a socket endpoint takes connections as long as it lives, or a single one "
     "(default reuse; the official client reconnects to the one it has)",
     "endpoint_life": "seconds of the sandbox's clock for which an endpoint that was handed out takes new connections "
@@ -81,12 +108,40 @@ _WORDS = {
     "transcript": ("off", "on"),
     "rating": ("off", "on"),
     "lock_removal": ("off", "on"),
+    "helpdesk": ("locale", "tree", "both", "none"),
+    "front_matter": ("both", "tree", "no"),
+    "draft_url": ("no", "yes"),
+    "tree_file": ("content", "metadata", "suffix"),
+    "tree_suffix": ("no", "yes"),
+    "tree_exists": ("conflict", "accept"),
+    "tree_parent": ("missing", "create"),
+    "tree_slug": ("strict", "any"),
+    "tree_refresh": ("no", "yes"),
     "endpoints": ("reuse", "once"),
     "refused_extension": ("generate", "put"),
 }
 _SETS = ("without_scopes", "extensions")
+_LISTS: dict[str, int | None] = {"helpdesk_locales": None, "tree_types": 3, "tree_actions": 2}
+"""How many words each of these takes."""
 _SECONDS = ("read_lag", "index_lag", "endpoint_life", "auth_wait", "signed_life", "event_delay")
 _SHARES = ("event_loss", "event_twice", "put_fails", "put_cuts")
+
+LOCALES = frozenset(
+    (
+        *("aa", "ab", "ae", "af", "ak", "am", "an", "ar", "as", "av", "ay", "az", "ba", "be", "bg", "bi", "bm", "bn"),
+        *("bo", "br", "bs", "ca", "ce", "ch", "co", "cr", "cs", "cu", "cv", "cy", "da", "de", "dv", "dz", "ee", "el"),
+        *("en", "eo", "es", "et", "eu", "fa", "ff", "fi", "fj", "fo", "fr", "fy", "ga", "gd", "gl", "gn", "gu", "gv"),
+        *("ha", "he", "hi", "ho", "hr", "ht", "hu", "hy", "hz", "ia", "id", "ie", "ig", "ii", "ik", "io", "is", "it"),
+        *("iu", "ja", "jv", "ka", "kg", "ki", "kj", "kk", "kl", "km", "kn", "ko", "kr", "ks", "ku", "kv", "kw", "ky"),
+        *("la", "lb", "lg", "li", "ln", "lo", "lt", "lu", "lv", "mg", "mh", "mi", "mk", "ml", "mn", "mr", "ms", "mt"),
+        *("my", "na", "nb", "nd", "ne", "ng", "nl", "nn", "no", "nr", "nv", "ny", "oc", "oj", "om", "or", "os", "pa"),
+        *("pi", "pl", "ps", "pt", "qu", "rm", "rn", "ro", "ru", "rw", "sa", "sc", "sd", "se", "sg", "si", "sk", "sl"),
+        *("sm", "sn", "so", "sq", "sr", "ss", "st", "su", "sv", "sw", "ta", "te", "tg", "th", "ti", "tk", "tl", "tn"),
+        *("to", "tr", "ts", "tt", "tw", "ty", "ug", "uk", "ur", "uz", "ve", "vi", "vo", "wa", "wo", "xh", "yi", "yo"),
+        *("za", "zh", "zu"),
+    )
+)
+"""The codes of ISO 639-1: what a helpdesk takes for a locale."""
 
 EXTENSIONS = frozenset(
     (
@@ -131,6 +186,24 @@ class Switches(Struct, frozen=True, kw_only=True):
     transcript: bool = False
     rating: bool = False
     lock_removal: bool = False
+    helpdesk: str = "locale"
+    helpdesk_locales: tuple[str, ...] = ("en",)
+    helpdesk_locales_max: int = 0
+    helpdesk_page: int = 20
+    max_title: int = 500
+    max_description: int = 1_000
+    max_content: int = 500_000
+    front_matter: str = "both"
+    table_rows: int = 50
+    draft_url: bool = False
+    tree_file: str = "content"
+    tree_suffix: bool = False
+    tree_types: tuple[str, ...] = ("file", "folder", "unknown")
+    tree_actions: tuple[str, ...] = ("move", "order")
+    tree_exists: str = "conflict"
+    tree_parent: str = "missing"
+    tree_slug: str = "strict"
+    tree_refresh: bool = False
     endpoints: str = "reuse"
     endpoint_life: float = 600.0
     auth_wait: float = 10.0
@@ -166,6 +239,8 @@ def read_switches(given: Mapping[str, str]) -> Switches:
 def _switch(name: str, value: str) -> Any:
     if name in _SETS:
         return frozenset(value.split())
+    if name in _LISTS:
+        return _list(name, value)
     if name in _WORDS:
         if value not in _WORDS[name]:
             raise ValueError(f"switch {name}={value!r}: {SWITCHES[name]}")
@@ -179,6 +254,14 @@ def _switch(name: str, value: str) -> Any:
     if name in _SHARES and amount > 1:
         raise ValueError(f"switch {name}={value!r} is a share, 0 to 1")
     return amount
+
+
+def _list(name: str, value: str) -> tuple[str, ...]:
+    words = tuple(value.split())
+    wrong = [one for one in words if one not in LOCALES] if name == "helpdesk_locales" else []
+    if wrong or len(set(words)) != len(words) or len(words) != (_LISTS[name] or len(words)):
+        raise ValueError(f"switch {name}={value!r}: {SWITCHES[name]}")
+    return words
 
 
 class Plan(Struct, frozen=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from mig_crisp.sandbox.answers import Answer, Json, missing
 from mig_crisp.sandbox.shapes import Check, Read, whole
@@ -87,7 +88,10 @@ class Route:
 
     method: str
     path: str
-    """Under /v1; a segment in braces is a parameter."""
+    """Under /v1; a segment in braces is a parameter, and one like `{path*}`, the last, takes all that follow.
+
+    Of the latter the handler gets the segments percent-encoded again, so that a slash inside one stays in it.
+    """
     handler: Handler
     scope: str = ""
     """The scope a key must have; empty: any key."""
@@ -104,6 +108,7 @@ class Route:
 class _Node:
     words: dict[str, _Node] = field(default_factory=dict)
     parameter: tuple[str, _Node] | None = None
+    rest: tuple[str, _Node] | None = None
     routes: dict[str, Route] = field(default_factory=dict)
 
 
@@ -118,7 +123,10 @@ class Router:
     def _add(self, route: Route) -> None:
         node = self._root
         for segment in route.path.strip("/").split("/"):
-            if segment.startswith("{"):
+            if segment.endswith("*}"):
+                node.rest = node.rest or (segment[1:-2], _Node())
+                node = node.rest[1]
+            elif segment.startswith("{"):
                 if node.parameter is None:
                     node.parameter = (segment[1:-1], _Node())
                 assert node.parameter[0] == segment[1:-1], f"{route.path}: two names for one segment"
@@ -130,8 +138,11 @@ class Router:
     def find(self, method: str, segments: list[str]) -> tuple[Route | None, Json]:
         """The route of a path, already split and decoded, and its parameters; None for a wrong method or path."""
         node, params = self._root, {}
-        for segment in segments:
+        for place, segment in enumerate(segments):
             word = node.words.get(segment)
+            if node.rest is not None:
+                params[node.rest[0]] = "/".join(quote(one, safe="") for one in segments[place:])
+                return node.rest[1].routes.get(method), params
             if word is not None:
                 node = word
             elif node.parameter is not None and segment:

@@ -13,10 +13,23 @@ from aiohttp import web
 
 import mig
 from mig.testing.sandbox import CONTROL, Faults, Handler, serving
-from mig_crisp.sandbox import batches, bucket, conversations, listing, messages, office, people, rtm
+from mig_crisp.sandbox import (
+    batches,
+    bucket,
+    conversations,
+    helpdesk_locale,
+    helpdesk_site,
+    helpdesk_tree,
+    listing,
+    messages,
+    office,
+    people,
+    rtm,
+)
 from mig_crisp.sandbox.answers import Answer, Refusal, envelope, invalid, not_allowed, trouble
 from mig_crisp.sandbox.control import MUTATORS, Control, Write
 from mig_crisp.sandbox.gate import Key, admit, is_closed
+from mig_crisp.sandbox.helpdesk_bodies import HelpdeskBodies
 from mig_crisp.sandbox.options import read_limits, read_switches
 from mig_crisp.sandbox.pace import Meter
 from mig_crisp.sandbox.routing import Call, Route, Router
@@ -52,7 +65,7 @@ class Sandbox(Control):
         self._storage = Storage(desk.bucket, switches, desk.clock, self._faults, options.seed)
         self._meter = Meter(limits)
         self.faults = self._faults.counts
-        bodies = self.desk.bodies
+        bodies, articles = self.desk.bodies, HelpdeskBodies(switches)
         self._router = Router(
             [
                 *conversations.routes(bodies),
@@ -62,6 +75,9 @@ class Sandbox(Control):
                 *office.routes(),
                 *batches.routes(bodies),
                 *bucket.routes(),
+                *helpdesk_site.routes(),
+                *(helpdesk_locale.routes(articles) if switches.helpdesk != "tree" else ()),
+                *(helpdesk_tree.routes(articles) if switches.helpdesk != "locale" else ()),
                 *rtm.routes(),
             ]
         )
@@ -171,6 +187,8 @@ class Sandbox(Control):
         if request.method == "GET":
             if word == "history":
                 return self.history(int(request.query.get("after", "0")))
+            if word == "page":
+                return self.public_page(**request.query)
             if word in ("state", "counters", "notifications", "bucket"):
                 return getattr(self, word)()
         if request.method == "POST":
@@ -179,7 +197,8 @@ class Sandbox(Control):
             if word == "mutate" and name in MUTATORS:
                 return {"result": getattr(self, name)(**arguments)}
         raise ValueError(
-            f"{request.method} {request.path}: known are GET state, history?after=, counters, notifications, bucket; "
+            f"{request.method} {request.path}: known are GET state, history?after=, counters, notifications, bucket, "
+            f"page?locale=&name=; "
             f"POST advance, mutate/NAME with NAME of {', '.join(MUTATORS)}"
         )
 

@@ -1,22 +1,24 @@
-"""What a workspace holds: conversations, profiles, operators, inboxes, settings, and what readers see of them."""
+"""What a workspace holds: conversations, profiles, operators, inboxes, settings, a helpdesk, and who sees what."""
 
 from __future__ import annotations
 
 import time
 import uuid
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any
 
 from mig_crisp.sandbox.answers import Json
 from mig_crisp.sandbox.bodies import Bodies
 from mig_crisp.sandbox.bucket import Bucket
 from mig_crisp.sandbox.feed import Event, Feed
+from mig_crisp.sandbox.helpdesk import Helpdesk
 from mig_crisp.sandbox.notices import Notices
 from mig_crisp.sandbox.options import PLANS, Limits, Plan, Switches
 from mig_crisp.sandbox.pace import Pace
 from mig_crisp.sandbox.rtm import Endpoints
+from mig_crisp.sandbox.shelf import Shelf
 
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:mig:crisp-sandbox")
 """Every id is made from it, so that two runs of one story give the same ids."""
@@ -155,70 +157,6 @@ class Profile:
         return replace(self, view=dict(self.view), data=dict(self.data), events=list(self.events))
 
 
-class _Copies(Protocol):
-    def copy(self) -> Any: ...
-
-
-T = TypeVar("T", bound=_Copies)
-
-
-class Shelf(Generic[T]):
-    """Objects by id; whoever takes one to change it leaves a copy for readers whose view lags.
-
-    Args:
-        keep_ms: How far back a reader may look; 0 keeps no copies.
-    """
-
-    def __init__(self, keep_ms: int) -> None:
-        self.live: dict[str, T] = {}
-        self._keep_ms = keep_ms
-        self._before: dict[str, list[tuple[int, T | None]]] = {}
-        self.written_at = 0
-        """The moment of the last write to any of them; kept only where views lag."""
-
-    def take(self, name: str, now: int) -> T | None:
-        """The object, to be changed now."""
-        one = self.live.get(name)
-        if one is not None:
-            self._keep(name, one.copy() if self._keep_ms else None, now)
-        return one
-
-    def put(self, name: str, one: T, now: int) -> None:
-        """A new object."""
-        self._keep(name, None, now)
-        self.live[name] = one
-
-    def drop(self, name: str) -> None:
-        """Take it away for good; it was taken before."""
-        self.live.pop(name, None)
-
-    def seen(self, name: str, at: int) -> T | None:
-        """The object as it was at a moment, at most `keep_ms` ago."""
-        for when, copy in self._before.get(name, ()):
-            if when > at:
-                return copy
-        return self.live.get(name)
-
-    def all_seen(self, at: int) -> Iterator[T]:
-        """Every object as it was then."""
-        gone = [name for name in self._before if name not in self.live]
-        for name in [*self.live, *gone]:
-            one = self.seen(name, at)
-            if one is not None:
-                yield one
-
-    def stale(self, name: str, at: int) -> bool:
-        """Whether a reader at that moment misses a write."""
-        return any(when > at for when, _ in self._before.get(name, ()))
-
-    def _keep(self, name: str, copy: T | None, now: int) -> None:
-        if self._keep_ms:
-            entries = self._before.setdefault(name, [])
-            entries[:] = [entry for entry in entries if entry[0] > now - self._keep_ms]
-            entries.append((now, copy))
-            self.written_at = now
-
-
 class Workspace:
     """One workspace of the platform, in memory."""
 
@@ -263,6 +201,7 @@ class Workspace:
         self.notices = Notices()
         self._seed = seed
         self._made = 0
+        self.helpdesk = Helpdesk(switches, self._read_lag_ms, self.new_id)
 
     def new_id(self, kind: str) -> str:
         """The id of a new thing; the same in every run of the same story."""
