@@ -363,6 +363,8 @@ class Capabilities(Struct, frozen=True):
     """How long a read may lag behind a write."""
     request_life_s: float
     """How long after it was sent a request may still take effect: "absent" counts only after life + lag."""
+    markless: frozenset[Kind] = frozenset()
+    """Kinds of which nothing on the target says where it comes from: only the journal knows what is ours."""
 
 
 class Present(Struct, frozen=True, kw_only=True):
@@ -440,6 +442,8 @@ class Expected(Struct, frozen=True):
     """Records of the unit that stand nowhere by themselves, and why: nothing was left to write, no notes there."""
     merged: Mapping[Ref, Ref] = field(default_factory=dict)
     """Roots that became part of another."""
+    held: frozenset[Ref] = frozenset()
+    """Of the absent, those that others show: a picture in its article."""
 
 
 class Standing(Struct, frozen=True):
@@ -582,6 +586,9 @@ class SourceSpec(Struct, frozen=True):
     """Resource -> kind: where a raw that cannot be parsed is counted."""
     channels: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """The groups chat, email, social, sms, voice -> the platform's own names, for `--channel`."""
+    explain: Callable[[Record, Lookup], Sequence[str]] | None = None
+    """Says a piece of configuration in words, for who rebuilds it: one fact a line, in plain text. What follows the
+    first line break of a fact is quoted as it is, to be copied. Pure; it never raises, and tells no secret."""
 
 
 class TargetSpec(Struct, frozen=True):
@@ -600,6 +607,9 @@ class TargetSpec(Struct, frozen=True):
     """Where a person finds a conversation: from the settings and its id there."""
     letter: Callable[[Any, Mapping[str, int], Mapping[str, float]], str] | None = None
     """Makes a letter to the platform's support: from the settings, what a plan costs per budget, and the seconds."""
+    by_hand: Mapping[Kind, str] = field(default_factory=dict)
+    """What a person rebuilds, in the order to do it, and where it is set up: a sentence or two in plain text for each
+    kind. Empty: nothing of this kind is to be rebuilt."""
 
 
 class MapperSpec(Struct, frozen=True):

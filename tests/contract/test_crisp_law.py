@@ -109,6 +109,17 @@ def threads(draw: st.DrawFn) -> list[mig.Record]:
                     url=f"https://files.example.org/{n}-{file}",
                 )
             )
+    if draw(st.booleans()):
+        records.append(
+            mig.Rating(
+                ref=mig.Ref(mig.RATING, "r"),
+                conversation=root,
+                at=draw(st.none() | times),
+                rating=draw(st.none() | st.integers(0, 10).map(float)),
+                score=draw(st.none() | st.sampled_from([0.0, 1.0, 87.5])),
+                comment=draw(words(max_size=60)),
+            )
+        )
     return records
 
 

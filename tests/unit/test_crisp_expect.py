@@ -84,9 +84,12 @@ def test_a_conversation_is_what_its_fields_and_data_say() -> None:
         queue=Ref(mig.QUEUE, "q1"),
         created_at=NOON,
         changed_at=at(1),
-        rating=mig.Rating(score=80, comment="fine"),
     )
-    found = by_name(wanted(said("m1", 1, "hello"), root=root), "c1")
+    rating = mig.Rating(ref=Ref(mig.RATING, "r1"), conversation=THREAD, score=80, comment="fine", at=at(5))
+    expected = wanted(said("m1", 1, "hello"), rating, root=root)
+    assert refs(expected) == ["c1", "m1", "r1"]
+    assert by_name(expected, "r1").extra == {"line": "[score 80]", "type": "note"}
+    found = by_name(expected, "c1")
     assert found.title == "Late"
     assert found.tags == [Ref(mig.TAG, "vip")]
     assert found.extra == {

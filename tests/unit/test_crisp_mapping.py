@@ -128,11 +128,24 @@ FATES: dict[str, tuple[mig.Record, Fate, str]] = {
     "tag": (Tag(ref=Ref(mig.TAG, "1"), name="vip"), Fate.LOAD, ""),
     "agent": (Agent(ref=Ref(mig.AGENT, "1")), Fate.LOAD, ""),
     "queue": (Queue(ref=Ref(mig.QUEUE, "1")), Fate.LOAD, ""),
-    "team": (Team(ref=Ref(mig.TEAM, "1")), Fate.ARCHIVE, "data"),
+    "team": (Team(ref=Ref(mig.TEAM, "1")), Fate.LOAD, ""),
+    "deleted team": (Team(ref=Ref(mig.TEAM, "1"), deleted=True), Fate.ARCHIVE, "deleted"),
     **{f"attribute of a {one.of}": (one, Fate.LOAD, "") for one in _ATTRIBUTES},
     "attribute of a company": (definition("a", of=mig.COMPANY), Fate.ARCHIVE, "companies"),
     "attribute of an agent": (definition("a", of=mig.AGENT), Fate.ARCHIVE, "counterpart"),
-    "configuration": (Config(ref=Ref(mig.Kind("shortcut"), "1")), Fate.ARCHIVE, "counterpart"),
+    "shortcut": (Config(ref=Ref(mig.SHORTCUT, "1")), Fate.ARCHIVE, "REBUILD.md"),
+    "other configuration": (Config(ref=Ref(mig.Kind("theme"), "1")), Fate.ARCHIVE, "counterpart"),
+    "custom object": (mig.CustomObject(ref=Ref(mig.CUSTOM_OBJECT, "1")), Fate.ARCHIVE, "archive"),
+    "answered rating": (
+        mig.Rating(ref=Ref(mig.RATING, "1"), conversation=Ref(mig.CONVERSATION, "1"), score=0.0),
+        Fate.LOAD,
+        "",
+    ),
+    "unanswered rating": (
+        mig.Rating(ref=Ref(mig.RATING, "1"), conversation=Ref(mig.CONVERSATION, "1"), status="offered"),
+        Fate.ARCHIVE,
+        "not answered (offered)",
+    ),
 }
 
 

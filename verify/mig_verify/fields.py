@@ -35,6 +35,7 @@ class Fields:
         keeps: What the target keeps of each field.
         normals: The functions named in it.
         tallies: Counts what was compared.
+        markless: Kinds the target keeps no marks of: only the journal knows them.
     """
 
     def __init__(
@@ -43,11 +44,13 @@ class Fields:
         keeps: Mapping[tuple[Kind, str], Keep],
         normals: Mapping[str, Callable[[object], object]],
         tallies: Tallies,
+        markless: frozenset[Kind] = frozenset(),
     ) -> None:
         self._scratch = scratch
         self._keeps = keeps
         self._normals = normals
         self._tallies = tallies
+        self._markless = markless
         self.compared = 0
         """Records."""
 
@@ -63,7 +66,7 @@ class Fields:
             wrong = [*self._fields(case, expected, there), *_flaws(case, ref)]
             if ref == case.root:
                 wrong += self._links(case, ref)
-                if not there.ref.id:
+                if not there.ref.id and ref.kind not in self._markless:
                     why = "it does not bear its own mark: only the journal knows it"
                     wrong.append(case.found("census", "mismatched", ref, field="mark", why=why))
             found += self._sorted_out(case, ref, wrong)

@@ -95,7 +95,7 @@ class Inspector:
             return [case.found("census", "missing", ref, target_id="", why=known)]
         how = {Fate.SKIP: "skipped", Fate.ARCHIVE: "archived"}.get(fate, "")
         if fate is Fate.LOAD and ref not in case.wanted:
-            how = "elsewhere" if case.kind not in self._stands else "archived"
+            how = "elsewhere" if case.kind not in self._stands or ref in judged.expected.held else "archived"
             how = "merged" if ref in judged.expected.merged else how
             why = judged.expected.absent.get(ref, "it stands nowhere by itself")
             if how == "elsewhere" and state is not None:  # nobody there holds it: an agent who is no operator

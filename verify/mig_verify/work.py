@@ -197,7 +197,7 @@ class _Work:
         tallies = Tallies()
         if self._asked.level != "counts":
             keeps, normals = audit.target.capabilities.keeps, audit.target_spec.normals
-            self._fields = Fields(self._scratch, keeps, normals, tallies)
+            self._fields = Fields(self._scratch, keeps, normals, tallies, self._audit.target.capabilities.markless)
         newer = Newer(self._scratch, epoch_ms(as_of) if as_of is not None else None)
         return Inspector(
             self._scratch,

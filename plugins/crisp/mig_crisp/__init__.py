@@ -10,6 +10,7 @@ import msgspec
 
 import mig
 from mig_crisp.asks import ASKS, address, letter
+from mig_crisp.by_hand import BY_HAND
 from mig_crisp.keeps import KEEPS, NORMALS
 from mig_crisp.mapping import CrispMapper
 from mig_crisp.settings import CrispSettings
@@ -28,7 +29,7 @@ async def _open(settings: CrispSettings, access: mig.Access) -> AsyncIterator[Cr
 
 @mig.hookimpl
 def mig_targets(register: Callable[[mig.TargetSpec], None]) -> None:
-    register(mig.TargetSpec("crisp", CrispSettings, _open, KEEPS, NORMALS, ASKS, address, letter))
+    register(mig.TargetSpec("crisp", CrispSettings, _open, KEEPS, NORMALS, ASKS, address, letter, BY_HAND))
 
 
 @mig.hookimpl

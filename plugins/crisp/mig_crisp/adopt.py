@@ -6,13 +6,18 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mig import CONTACT, Adopted, Call, Origin, Receipt, UnitKey
+import msgspec
+
+from mig import ARTICLE, CONTACT, Adopted, Call, Origin, Receipt, UnitKey
 from mig_crisp.adopt_looks import Person, Row, Thread, as_said, like, made_by, metas, moved, people_data, put
 from mig_crisp.client import CrispClient, segment
+from mig_crisp.help import HelpCentre
 from mig_crisp.notepad import block_of, with_block
 from mig_crisp.people import line_of
 from mig_crisp.render_thread import STATES
+from mig_crisp.teams import Teams
 from mig_crisp.threads import message_of, said, said_changes
+from mig_crisp.timeline import find_event
 from mig_crisp.written import digests
 
 _KEPT = 128
@@ -25,10 +30,12 @@ class Adoption:
 
     Args:
         client: Talks to the workspace.
+        help_centre: Its help centre; None: it has none.
     """
 
-    def __init__(self, client: CrispClient) -> None:
+    def __init__(self, client: CrispClient, help_centre: HelpCentre | None = None) -> None:
         self._client = client
+        self._help = help_centre
         self._threads: OrderedDict[str, Thread | None] = OrderedDict()
         self._people: OrderedDict[str, Person | None] = OrderedDict()
         self._leaves_events = False
@@ -41,8 +48,16 @@ class Adoption:
         verb = call.op.verb
         if verb == "conversation.create":
             return await self._birth(origin, places)
+        if verb.startswith("help.") or call.unit.startswith(f"{ARTICLE}:"):
+            return await self._help.adopt(call) if self._help is not None else None
+        if verb == "team.create":
+            team = await Teams(self._client).find(call)
+            return Adopted(receipt=msgspec.structs.replace(team, origin=Origin.ADOPTED), same=True) if team else None
         if verb in ("bucket.upload", "folder.copy"):
             return await self._upload(call, origin, places)
+        if verb == "people.event":
+            event = await find_event(self._client, call)
+            return Adopted(receipt=event, same=True) if event is not None else None
         if verb == "people.create":
             return await self._profile(call, origin, places)
         if verb.startswith("people."):

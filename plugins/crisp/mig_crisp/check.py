@@ -8,6 +8,7 @@ from typing import Any
 from mig import Clock, Finding, MigError, NotApplied, Unclear
 from mig_crisp.client import PACES, CrispClient, made_id
 from mig_crisp.events import Events
+from mig_crisp.help_api import list_locales
 from mig_crisp.office import Office
 from mig_crisp.settings import CrispSettings
 
@@ -149,7 +150,11 @@ class Check:
     async def _helpdesk(self) -> Finding:
         status = await self._status("{site}/helpdesk")
         if status in (200, 206):
-            return Finding(name="helpdesk", state="ok", text="present")
+            locales = await list_locales(self._client)
+            api = self._office.help_api or "unknown"
+            text = f"present, spoken to as {api}; locales: {', '.join(locales) or 'none'}"
+            hint = "" if locales else "Missing locales are made when the first article of one is moved."
+            return Finding(name="helpdesk", state="ok", text=text, hint=hint)
         if status in _NO_WORD or status >= 500:
             return Finding(name="helpdesk", state="warn", text=f"not known: {_said(status)}", hint=_LATER)
         return Finding(

@@ -152,14 +152,14 @@ class CrispClient:
         answer = await self.http.request("GET", path, spend=(REQUESTS,))
         return self._data(answer, "GET connect")
 
-    async def generate_upload(self, name: str, file: str, mime: str) -> None:
+    async def generate_upload(self, name: str, file: str, mime: str, namespace: str = "upload") -> None:
         """Ask for an upload address; it comes as an event that carries `name` (docs/api/crisp.md, section 8).
 
         Raises:
             Rejected: This kind of file is not taken. The rest as `write`.
         """
         body = {
-            "namespace": "upload",
+            "namespace": namespace,
             "id": name,
             "file": {"name": file, "type": mime},
             "resource": {"type": "website", "id": self._settings.website_id},

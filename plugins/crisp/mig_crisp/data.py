@@ -31,8 +31,10 @@ RESERVED_MESSAGE = frozenset(
     (
         *("source", "source_id", "source_part", "source_parts"),
         *("source_files", "source_subject", "source_side", "source_parent", "source_alone"),
+        *("source_rating", "source_score"),
     )
 )
+RESERVED_EVENT = frozenset(("source", "source_id", "source_created_at", "source_external_id"))
 _SAFE = 2**53
 _MASK = re.compile(r"\*{4,}[\w.@-]{0,4}")
 

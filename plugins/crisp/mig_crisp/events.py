@@ -20,7 +20,7 @@ from mig_crisp.settings import CrispSettings
 
 log = structlog.get_logger("mig.crisp")
 _HOST = re.compile(r"[a-z0-9.:-]+")
-UPLOAD = "bucket:url:upload:generated"
+UPLOADS = ("bucket:url:upload:generated", "bucket:url:helpdesk:generated")
 
 
 class Dropped(Exception):
@@ -123,7 +123,8 @@ class Events:
         socket.on("authenticated", lambda *_: say("authenticated"))
         socket.on("unauthorized", lambda *_: say("unauthorized"))
         socket.on("disconnect", on_disconnect)
-        socket.on(UPLOAD, self._on_upload)
+        for name in UPLOADS:
+            socket.on(name, self._on_upload)
         parts = urlsplit(address)
         wait = self._settings.timeout_s
         try:
@@ -156,7 +157,7 @@ class Events:
             "username": self._settings.identifier,
             "password": self._settings.key.reveal(),
             "tier": self._settings.tier,
-            "events": [UPLOAD],
+            "events": list(UPLOADS),
             "rooms": [self._settings.website_id],
         }
 

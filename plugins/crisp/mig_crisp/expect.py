@@ -4,8 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
-from mig import Agent, Contact, Conversation, Expected, Lookup, Queue, Ref, Team, Unit
+import msgspec
+
+from mig import (
+    MEDIA,
+    Agent,
+    Article,
+    Category,
+    Contact,
+    Conversation,
+    CustomObject,
+    Expected,
+    HelpAddress,
+    Lookup,
+    Queue,
+    Rating,
+    Ref,
+    Team,
+    Unit,
+)
 from mig_crisp.data import is_masked
+from mig_crisp.expect_help import expect_help
 from mig_crisp.expect_person import expect_person
 from mig_crisp.expect_thread import Thread
 from mig_crisp.forms import UNKNOWN, iso, origin_of, told
@@ -26,7 +45,12 @@ def expect(unit: Unit, look: Lookup, settings: CrispSettings, office: Office) ->
     """
     root = unit.records[0] if unit.records else None
     if isinstance(root, Contact):
-        return expect_person(unit, look, settings)
+        events = {record.ref for record in unit.records if isinstance(record, CustomObject)}
+        found = expect_person(unit, look, settings)
+        absent = {**found.absent, **dict.fromkeys(events, "its contact's timeline shows it")}
+        return msgspec.structs.replace(found, absent=absent, held=frozenset(events))
+    if isinstance(root, Category | Article | HelpAddress) or (root is not None and root.ref.kind == MEDIA):
+        return expect_help(unit, look, settings, office)
     if not isinstance(root, Conversation):
         why = "it stands in the records that name it"
         return Expected([], {record.ref: why for record in unit.records})
@@ -76,7 +100,7 @@ def _named(root: Conversation, look: Lookup) -> dict[str, str]:
 
 def _data(root: Conversation, unit: Unit, look: Lookup, settings: CrispSettings) -> dict[str, Any]:
     """The reserved keys; a text longer than a value may be is not written."""
-    rating = root.rating
+    rating = next((record for record in unit.records if isinstance(record, Rating)), None)
     texts = {
         "source": unit.origin,
         "source_id": root.ref.id,

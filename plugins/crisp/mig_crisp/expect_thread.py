@@ -17,6 +17,7 @@ from mig import (
     Lookup,
     Message,
     Note,
+    Rating,
     Record,
     Ref,
     Unit,
@@ -25,6 +26,7 @@ from mig import (
 from mig_crisp.expect_history import fits, transcript
 from mig_crisp.expect_person import has_profile
 from mig_crisp.forms import (
+    IN_DATA,
     NO_NOTES,
     NO_WORD,
     ON_NOTEPAD,
@@ -99,7 +101,10 @@ class Thread:
             if isinstance(record, Attachment) and record.parent is not None:
                 self._files.setdefault(record.parent, []).append(record)
         self._records = [record for record in unit.records if isinstance(record, Message | Note)]
+        self._all = unit.records
+        self._ratings = [record for record in unit.records if isinstance(record, Rating)]
         last = max((self._at(record) for record in self._records), default=0)
+        self._first = min((self._at(record) for record in self._records), default=0)
         self._as_one = office.has_notes and fits(root, last, settings.history)
 
     def expected(self) -> Expected:
@@ -108,8 +113,51 @@ class Thread:
         if not said:
             on_notepad = ON_NOTEPAD in self._absent.values()
             why = "its notes are on its contact's notepad" if on_notepad else "there is nothing in it to write"
-            return Expected([], {self._root.ref: why, **self._absent})
-        return self._told(said) if self._as_one else self._spoken(said)
+            return Expected([], {**{one.ref: why for one in (self._root, *self._ratings)}, **self._absent})
+        shown = self._office.has_notes and self._settings.rating_notes
+        if not shown:
+            self._absent |= {one.ref: IN_DATA for one in self._ratings}
+        found = self._told(said) if self._as_one else self._spoken(said)
+        if not shown:
+            return msgspec.structs.replace(found, held=frozenset(one.ref for one in self._ratings))
+        records = list(found.records)
+        for rating in self._ratings:
+            records.insert(self._place(rating, records), self._rating(rating))
+        return msgspec.structs.replace(found, records=records)
+
+    def _place(self, rating: Rating, records: Sequence[Record]) -> int:
+        """Where it stands among the others: by its time, after what was said by then; of the same, as in the unit."""
+        if rating.at is None:
+            return 1
+        at, before = millis(rating.at), {one.ref for one in self._before(rating)}
+        return 1 + sum(_moment(one) < at or (_moment(one) == at and one.ref in before) for one in records[1:])
+
+    def _before(self, rating: Rating) -> Sequence[Record]:
+        """What comes before it in the unit, and the files of that."""
+        place = next(index for index, record in enumerate(self._all) if record.ref == rating.ref)
+        said = self._all[:place]
+        return [*said, *(file for record in said for file in self._files.get(record.ref, []))]
+
+    def _rating(self, rating: Rating) -> Rating:
+        """A note at its time: the numbers in a line and among its properties, then what the customer wrote."""
+        author, extra = author_of(
+            self._office.author(rating.agent, self._look),
+            {one.user_id: one.name for one in self._office.operators.values()},
+            {},
+        )
+        told = {"rating": rating.rating, "score": rating.score}
+        line = ", ".join(f"{name} {value:g}" for name, value in told.items() if value is not None) or "rating"
+        comment = rating.comment if rating.comment.strip() else ""
+        return Rating(
+            ref=rating.ref,
+            conversation=self._root.ref,
+            rating=rating.rating,
+            score=rating.score,
+            comment=escape(comment) if self._settings.escape_markdown and comment else comment,
+            at=rating.at or from_epoch_ms(self._first),
+            agent=author,
+            extra={**extra, "type": "note", "line": f"[{line}]"},
+        )
 
     def _said(self, record: Message | Note) -> Said | None:
         """How a message or note is written; None: it is not, and why is noted."""
@@ -267,3 +315,12 @@ class Thread:
             return (clean(contact.name).strip() if isinstance(contact, Contact) else "") or "customer"
         agent = self._look(record.author) if record.author is not None else None
         return clean(getattr(agent, "name", "")).strip() or "team"
+
+
+def _moment(record: Record) -> int:
+    """When a row stands there."""
+    if isinstance(record, Message):
+        return millis(record.sent_at)
+    if isinstance(record, Note):
+        return millis(record.written_at)
+    return millis(record.at) if isinstance(record, Rating) else int(record.extra.get("sent_at", 0))

@@ -58,7 +58,7 @@ class Uploads:
             return _declined(file.why)
         if call.op.verb == "folder.copy":
             return await asyncio.to_thread(self._copy, file, name)
-        return await self._upload(file, file.path, name, mime)
+        return await self._upload(file, file.path, name, mime, str(call.body.get("namespace", "upload")))
 
     async def prepare(self) -> None:
         """Connect before the first write, so that no thread pays for it; a failure is told when a file needs it."""
@@ -80,13 +80,13 @@ class Uploads:
         """No route removes an uploaded file (docs/api/crisp.md, section 8)."""
         return True
 
-    async def _upload(self, file: Spooled, path: Path, name: str, mime: str) -> Receipt:
+    async def _upload(self, file: Spooled, path: Path, name: str, mime: str, namespace: str) -> Receipt:
         why, refused = "Crisp's bucket gave no answer", 0
         for attempt in range(1, self._settings.upload_attempts + 1):
             if attempt > 1:
                 await self._clock.sleep(min(0.5 * 2**attempt, 20.0))
             try:
-                signed = await self._signed(name, mime)
+                signed = await self._signed(name, mime, namespace)
                 limit = _limit(signed)
                 if limit is not None and file.size > limit:
                     return _declined(f"it is larger than this workspace takes ({limit / 1e6:g} MB)")
@@ -118,13 +118,13 @@ class Uploads:
             )
         raise Postponed(f"it could not be uploaded ({why})", "The next run tries again.")
 
-    async def _signed(self, name: str, mime: str) -> Mapping[str, Any]:
+    async def _signed(self, name: str, mime: str, namespace: str) -> Mapping[str, Any]:
         """Ask where to upload; the answer comes as an event, and a lost event is asked for again."""
         await self._events.ready()
         wanted = uuid.uuid4().hex
         event = self._events.expect(wanted)
         try:
-            await self._client.generate_upload(wanted, name, mime)
+            await self._client.generate_upload(wanted, name, mime, namespace)
             return await asyncio.wait_for(event, self._settings.upload_wait_s)
         except (TimeoutError, Dropped) as error:
             raise Unclear("the event with the upload address did not come") from error

@@ -18,6 +18,7 @@ REDACTED = "[This message was redacted at the source.]"
 PART_REDACTED = "[A part of this message was redacted at the source.]"
 OPENING = "[This conversation began with a message from the team.]"
 FILES_ONLY = "[This thread holds files only.]"
+IN_DATA = "the data of its conversation hold it"
 NO_NOTES = "this plan has no private notes"
 NO_WORD = "it has neither text nor file"
 ON_NOTEPAD = "it stands on its contact's notepad"
@@ -46,6 +47,25 @@ class Media(str):
         return not self == other
 
     __hash__ = str.__hash__
+
+
+class Order(int):
+    """A place among others; one that nobody tells fits any."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, int) and (self < 0 or other < 0 or int(self) == int(other))
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = int.__hash__
+
+
+def order(value: object) -> object:
+    """A place among others, from 0."""
+    return Order(value if isinstance(value, int) else -1)
 
 
 def media(value: object) -> object:

@@ -6,25 +6,39 @@ from collections.abc import Callable, Mapping
 
 from mig import (
     AGENT,
+    ARTICLE,
     ATTACHMENT,
     ATTRIBUTE,
+    BUSINESS_RULE,
+    CATEGORY,
+    CHANNEL,
     COMPANY,
     CONTACT,
     CONVERSATION,
+    CUSTOM_OBJECT,
+    HELP_ADDRESS,
+    HOOK,
+    KLASS,
+    MEDIA,
     MESSAGE,
     NOTE,
     QUEUE,
+    RATING,
+    SAVED_SEARCH,
+    SHORTCUT,
+    SLA,
     TAG,
     TEAM,
     Address,
     Keep,
     Kind,
 )
-from mig_crisp.forms import media, origin_of
+from mig_crisp.forms import media, order, origin_of
 from mig_crisp.office import Office
 from mig_crisp.settings import CrispSettings
 
 _EXACT = Keep("exact")
+_BY_HAND = (KLASS, SHORTCUT, SLA, BUSINESS_RULE, HOOK, CHANNEL, SAVED_SEARCH)
 KEEPS: Mapping[tuple[Kind, str], Keep] = {
     (CONTACT, "name"): Keep("normal:nickname", "profile nickname; without a name the e-mail's local part"),
     (CONTACT, "first_name"): Keep("lost", "the nickname holds the whole name"),
@@ -64,7 +78,6 @@ KEEPS: Mapping[tuple[Kind, str], Keep] = {
     (CONVERSATION, "created_at"): Keep("exact", "data `source_created_at`; Crisp dates a conversation itself"),
     (CONVERSATION, "snoozed_until"): Keep("exact", "data `source_snooze_until`"),
     (CONVERSATION, "closed_at"): Keep("lost"),
-    (CONVERSATION, "rating"): Keep("moved:data `csat_score`, `csat_rating`, `csat_comment`"),
     (CONVERSATION, "custom"): Keep("exact", "data, flat, keys slugged"),
     (MESSAGE, "sent_at"): Keep("exact", "to the millisecond, every part"),
     (MESSAGE, "side"): _EXACT,
@@ -102,7 +115,74 @@ KEEPS: Mapping[tuple[Kind, str], Keep] = {
     (QUEUE, "name"): Keep("moved:the inbox of its name, and data `source_queue`"),
     (ATTRIBUTE, "label"): Keep("moved:the key in data"),
     (ATTRIBUTE, "type"): Keep("lost", "Crisp's data has no types but text, number and yes/no"),
+    (RATING, "rating"): Keep("exact", "data `csat_rating`, and a private note at its time"),
+    (RATING, "score"): Keep("exact", "data `csat_score`, and the note"),
+    (RATING, "comment"): Keep("normal:stripped", "data `csat_comment`, and the note"),
+    (RATING, "at"): Keep("moved:the time of the note", "to the millisecond; without one, where the thread begins"),
+    (RATING, "agent"): Keep("moved:the author of the note", "an operator with the e-mail, else the name"),
+    (RATING, "status"): Keep("lost", "who was asked and has not answered stands in the archive"),
+    (RATING, "channel"): Keep("lost"),
+    (RATING, "answers"): Keep("moved:the archive", "answers to further questions"),
+    (CATEGORY, "name"): Keep("moved:its name", "of a deeper one the names of those between are joined with it"),
+    (CATEGORY, "language"): Keep("moved:its locale"),
+    (CATEGORY, "slug"): Keep("lost", "Crisp makes its own"),
+    (CATEGORY, "description"): Keep("lost", "this interface has none of categories"),
+    (CATEGORY, "parent"): Keep("moved:the category whose section it is", "two floors; those between join their names"),
+    (CATEGORY, "base"): Keep("moved:the name", "of a second knowledge base the top shelves begin with its name"),
+    (CATEGORY, "position"): Keep("lost", "this interface takes no order of categories"),
+    (CATEGORY, "published"): Keep("lost", "a category without articles does not show"),
+    (ARTICLE, "title"): Keep("exact"),
+    (ARTICLE, "language"): Keep("moved:its locale"),
+    (ARTICLE, "slug"): Keep("lost", "Crisp makes its own; `mig ids` lists old and new addresses"),
+    (ARTICLE, "description"): Keep("exact"),
+    (ARTICLE, "html"): Keep("normal:outline", "the help centre's Markdown; what it cannot hold is in the losses"),
+    (ARTICLE, "keywords"): Keep("moved:the archive"),
+    (ARTICLE, "status"): Keep("exact", "published or draft; what only the desk may read stays a draft"),
+    (ARTICLE, "internal"): Keep("moved:a draft", "`internal_articles`"),
+    (ARTICLE, "featured"): _EXACT,
+    (ARTICLE, "categories"): Keep("moved:its category", "one; the first that stands"),
+    (ARTICLE, "bases"): Keep("moved:its category"),
+    (ARTICLE, "position"): Keep("normal:order", "where the source orders its articles"),
+    (ARTICLE, "author"): Keep("lost", "this interface names none"),
+    (ARTICLE, "tags"): Keep("moved:the archive"),
+    (ARTICLE, "media"): Keep("moved:the help centre's own bucket", "a picture that cannot be moved keeps its address"),
+    (ARTICLE, "addresses"): Keep("lost", "this interface has no redirections; `mig ids` lists old and new"),
+    (ARTICLE, "links"): Keep("moved:the new addresses", "of links between articles, once both stand"),
+    (ARTICLE, "published_at"): Keep("lost", "Crisp dates an article itself"),
+    (MEDIA, "name"): Keep("moved:the name of the uploaded file"),
+    (MEDIA, "mime"): Keep("moved:the uploaded file"),
+    (MEDIA, "size"): Keep("moved:the uploaded bytes"),
+    (MEDIA, "url"): Keep("lost", "only a picture that cannot be moved keeps it"),
+    (HELP_ADDRESS, "paths"): Keep("lost", "this interface has no redirections; `mig ids` lists old and new"),
+    **{
+        (kind, name): Keep("moved:the archive", how)
+        for kind, how in (
+            (CUSTOM_OBJECT, "beside its customer"),
+            *((kind, "and REBUILD.md, for who sets it up by hand") for kind in _BY_HAND),
+        )
+        for name in (("title", "data", "custom", "tags") if kind == CUSTOM_OBJECT else ("title", "fields"))
+    },
 }
+
+
+_TREE: Mapping[tuple[Kind, str], Keep] = {
+    (CATEGORY, "name"): _EXACT,
+    (CATEGORY, "slug"): Keep("moved:the last part of its path", "with the hash its old address ends in"),
+    (CATEGORY, "description"): _EXACT,
+    (CATEGORY, "parent"): Keep("moved:the folder it lies in"),
+    (CATEGORY, "position"): Keep("moved:the order of its folder"),
+    (ARTICLE, "slug"): Keep("moved:the last part of its path", "with the hash its old address ends in"),
+    (ARTICLE, "position"): Keep("normal:order", "the order of its folder"),
+    (ARTICLE, "author"): Keep("moved:its author", "an operator with the e-mail"),
+    (ARTICLE, "addresses"): Keep("moved:redirections"),
+    (HELP_ADDRESS, "paths"): Keep("moved:redirections"),
+}
+"""What the newer interface keeps besides."""
+
+
+def outline(value: object) -> object:
+    """Of a body only its outline is compared, which stands in `extra`."""
+    return ""
 
 
 def addresses(value: object) -> object:
@@ -139,13 +219,15 @@ NORMALS: Mapping[str, Callable[[object], object]] = {
     "media": media,
     "names": names,
     "nickname": nickname,
+    "order": order,
+    "outline": outline,
     "stripped": nickname,
 }
 
 
 def keeps_of(settings: CrispSettings, office: Office) -> Mapping[tuple[Kind, str], Keep]:
     """What this workspace keeps, under these settings."""
-    narrowed: dict[tuple[Kind, str], Keep] = {}
+    narrowed: dict[tuple[Kind, str], Keep] = dict(_TREE) if office.help_api == "tree" else {}
     if settings.spread_ties:
         spread = Keep("moved:a millisecond later where times are equal")
         narrowed |= {(MESSAGE, "sent_at"): spread, (NOTE, "written_at"): spread}

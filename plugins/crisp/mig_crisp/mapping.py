@@ -8,22 +8,32 @@ from typing import Any, TypeVar
 import msgspec
 
 from mig import (
+    BUSINESS_RULE,
+    CHANNEL,
     COMPANY,
     CONTACT,
     CONVERSATION,
+    HOOK,
     MESSAGE,
+    SAVED_SEARCH,
+    SHORTCUT,
+    SLA,
     TAG,
     Address,
     Agent,
+    Article,
     Attachment,
     AttributeDefinition,
+    Category,
     Company,
     Config,
     Contact,
     Conversation,
+    CustomObject,
     Decision,
     Fate,
     Handle,
+    HelpAddress,
     Kind,
     Location,
     Lookup,
@@ -37,7 +47,17 @@ from mig import (
     Tag,
     Team,
 )
-from mig_crisp.data import CLEANED, RESERVED_CONVERSATION, RESERVED_MESSAGE, RESERVED_PEOPLE, Keys, flatten, is_masked
+from mig_crisp import mapping_help
+from mig_crisp.data import (
+    CLEANED,
+    RESERVED_CONVERSATION,
+    RESERVED_EVENT,
+    RESERVED_MESSAGE,
+    RESERVED_PEOPLE,
+    Keys,
+    flatten,
+    is_masked,
+)
 from mig_crisp.render_files import file_name, mime_of
 from mig_crisp.settings import CrispSettings
 from mig_crisp.text import MAX_KEY, clean, slug
@@ -45,12 +65,15 @@ from mig_crisp.text import MAX_KEY, clean, slug
 R = TypeVar("R", bound=Record)
 PLACEHOLDER = "no-email.invalid"
 _LATER = "no counterpart in Crisp"
+_REBUILD = "no API writes it: REBUILD.md says how to set it up by hand"
+_BY_HAND: Mapping[Kind, str] = dict.fromkeys((SHORTCUT, SLA, BUSINESS_RULE, HOOK, CHANNEL, SAVED_SEARCH), _REBUILD)
 _NO_EMAIL = "not an e-mail address"
 _REFERENCES: Mapping[type[Record], tuple[str, ...]] = {
     Contact: ("company",),
     Conversation: ("contact", "agents", "teams", "queue"),
     Message: ("contact", "author"),
     Note: ("contact", "author"),
+    Article: ("author",),
 }
 """Fields that name other records, which render shows by what they are called."""
 _SHORT: Mapping[type[Record], tuple[str, ...]] = {
@@ -85,6 +108,11 @@ class CrispMapper:
             Queue: _load,
             Team: _team,
             AttributeDefinition: _attribute,
+            Rating: _rating,
+            CustomObject: self._custom_object,
+            Category: lambda record, look: mapping_help.category(record, look, settings),
+            Article: lambda record, look: mapping_help.article(record, look, settings),
+            HelpAddress: mapping_help.address,
             Config: _config,
         }
 
@@ -164,6 +192,16 @@ class CrispMapper:
             return Decision(Fate.ARCHIVE, note, "it has no time")
         return Decision(Fate.LOAD, note)
 
+    def _custom_object(self, record: CustomObject, look: Lookup) -> Decision:
+        if self._settings.custom_objects == "archive" or record.contact is None:
+            why = "Crisp has no tables of one's own; the archive shows it beside its customer"
+            return Decision(Fate.ARCHIVE, record, why)
+        if record.deleted:
+            return Decision(Fate.ARCHIVE, record, "it was deleted at the source")
+        custom, losses = self._flat(record.custom, look, Kind(f"kobject.{record.klass}"), RESERVED_EVENT)
+        losses += [Loss("data", "archived", "of any shape, which no event holds")] if record.data else []
+        return Decision(Fate.LOAD, msgspec.structs.replace(record, custom=custom), losses=losses)
+
     def _flat(
         self, custom: Mapping[str, Any], look: Lookup, kind: Kind, reserved: frozenset[str]
     ) -> tuple[dict[str, Any], list[Loss]]:
@@ -186,7 +224,7 @@ def _without_nul(value: Any) -> Any:
         return [_without_nul(item) for item in value]
     if isinstance(value, dict):
         return {key: _without_nul(item) for key, item in value.items()}
-    if isinstance(value, Address | Handle | Location | Rating):
+    if isinstance(value, Address | Handle | Location):
         inner = {name: _without_nul(getattr(value, name)) for name in value.__struct_fields__}
         return msgspec.structs.replace(value, **inner)
     return value
@@ -273,7 +311,9 @@ def _attachment(attachment: Attachment, look: Lookup) -> Decision:
 
 
 def _team(team: Team, look: Lookup) -> Decision:
-    return Decision(Fate.ARCHIVE, team, "its name stands in the data of its conversations")
+    if team.deleted:
+        return Decision(Fate.ARCHIVE, team, "it was deleted at the source")
+    return Decision(Fate.LOAD, team)  # render knows whether teams are wanted
 
 
 def _attribute(attribute: AttributeDefinition, look: Lookup) -> Decision:
@@ -286,5 +326,16 @@ def _attribute(attribute: AttributeDefinition, look: Lookup) -> Decision:
     return Decision(Fate.ARCHIVE, attribute, _LATER)
 
 
+def _rating(rating: Rating, look: Lookup) -> Decision:
+    if rating.conversation is None:
+        return Decision(Fate.ARCHIVE, rating, "it names no conversation")
+    if not rating.answered:
+        return Decision(
+            Fate.ARCHIVE, rating, f"the customer was asked and has not answered ({rating.status or 'unknown'})"
+        )
+    losses = [Loss("answers", "archived", "answers to further questions")] if rating.answers else []
+    return Decision(Fate.LOAD, rating, losses=losses)
+
+
 def _config(config: Config, look: Lookup) -> Decision:
-    return Decision(Fate.ARCHIVE, config, _LATER)
+    return Decision(Fate.ARCHIVE, config, _BY_HAND.get(config.ref.kind, _LATER))

@@ -29,10 +29,14 @@ class Office(Struct, frozen=True):
     """Whether the plan has private notes."""
     plan: str = ""
     """The workspace's; empty: the API does not tell."""
+    named: Mapping[str, str] = field(default_factory=dict)
+    """E-mail addresses of operators by the ids of agents, as a person's table says."""
+    help_api: str = ""
+    """tree or locale: how its help centre is spoken to; empty: it has none, or this token may not see it."""
 
     def operator(self, agent: Agent) -> Operator | None:
-        """The operator with an agent's e-mail."""
-        return self.operators.get(agent.email.strip().lower()) if agent.email else None
+        """The operator a person named for an agent, else the one with the agent's e-mail."""
+        return self.operators.get(self.named.get(agent.ref.id, "") or agent.email.strip().lower())
 
     def inbox(self, queue: Queue) -> str | None:
         """The inbox with a queue's name."""

@@ -6,8 +6,10 @@ from typing import Any
 
 import structlog
 
-from mig import Refused
+from mig import Refused, Usage
+from mig_crisp.agents import read_agents
 from mig_crisp.client import CrispClient
+from mig_crisp.help_api import list_locales
 from mig_crisp.office import Office, Operator
 from mig_crisp.settings import CrispSettings
 
@@ -29,8 +31,34 @@ async def open_office(client: CrispClient, settings: CrispSettings) -> Office:
     client.limit_creations(plan)
     operators = await client.probe("{site}/operators/list") or []
     inboxes = await _inboxes(client)
-    log.info("workspace.opened", plan=plan or "unknown", operators=len(operators), inboxes=len(inboxes))
-    return Office(_operators(operators), inboxes, has_notes=plan != "free", plan=plan)
+    help_api = await _help_api(client, settings)
+    log.info(
+        "workspace.opened",
+        plan=plan or "unknown",
+        operators=len(operators),
+        inboxes=len(inboxes),
+        help=help_api or "none",
+    )
+    known, named = _operators(operators), read_agents(settings.agents)
+    if unknown := sorted(agent for agent, email in named.items() if email not in known):
+        # Without the addresses: they would stand in logs.
+        raise Usage(
+            f"crisp: agents = {settings.agents!r} names operators who are not there, for {', '.join(unknown)}",
+            "Invite them first, or leave their operator_email empty: messages keep the agents' names.",
+        )
+    return Office(known, inboxes, has_notes=plan != "free", plan=plan, named=named, help_api=help_api)
+
+
+async def _help_api(client: CrispClient, settings: CrispSettings) -> str:
+    """Which interface its help centre has (docs/api/crisp.md, section 9); empty: it has none, or hides it."""
+    if await client.probe("{site}/helpdesk") is None:
+        return ""
+    if settings.helpdesk_api != "auto":
+        return settings.helpdesk_api
+    locales = await list_locales(client)
+    # Of a locale that is not there both may answer 404: then the older one, which is documented, is taken.
+    status = await client.status(f"{{site}}/helpdesk/tree/list/{locales[0]}/articles/1") if locales else 404
+    return "tree" if status in (200, 206) else "locale"
 
 
 async def _plan(client: CrispClient, settings: CrispSettings) -> str:

@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 from weakref import WeakValueDictionary
 
+import msgspec
+
 from mig import Call, Clock, Origin, Receipt, Rejected, digest
 from mig_crisp.client import CrispClient, made_id, segment
 from mig_crisp.marks import born_from
 from mig_crisp.notepad import blocks_of, with_block
 from mig_crisp.render_files import as_link, in_words
+from mig_crisp.timeline import add_event, find_event
 from mig_crisp.written import digests, merged_data, merged_fields, merged_person, merged_segments
 
 _REMEMBERED = 1_000
@@ -41,6 +44,8 @@ class People:
         """One operation; `Rejected` and the rest come from the client."""
         if call.op.verb == "people.create":
             return await self._create(call)
+        if call.op.verb == "people.event":
+            return await add_event(self._client, call)
         path = f"/{_id(call)}"
         if call.op.verb == "people.data":
             return await self._data(call, {})
@@ -51,6 +56,8 @@ class People:
 
     async def find(self, call: Call) -> Receipt | None:
         """Whether a doubtful profile is there with our mark: only that proves its birth."""
+        if call.op.verb == "people.event":
+            return await find_event(self._client, call)
         profile = _mapping(call.body["profile"])
         found = await self._client.get(f"/people/profile/{segment(str(profile['email']))}")
         if not isinstance(found, dict) or not _is_ours(found, profile):
@@ -58,7 +65,9 @@ class People:
         return Receipt(_values(str(found["people_id"]), Origin.CREATED), written=digests(profile))
 
     async def revise(self, call: Call, old: Receipt) -> Receipt:
-        """The same with another body; fields somebody edited since are left as they are."""
+        """The same with another body; fields somebody edited since are left as they are. An event stays as it was."""
+        if call.op.verb == "people.event":
+            return msgspec.structs.replace(old, unchanged=True)
         if call.op.verb == "people.create":
             return await self._merge(call, old.values["id"], old.written, old.origin)
         if call.op.verb == "people.data":
@@ -66,7 +75,9 @@ class People:
         return await self.send(call)
 
     async def undo(self, verb: str, old: Receipt) -> bool:
-        """Remove a profile that our mark proves ours."""
+        """Remove a profile that our mark proves ours; its events go with it."""
+        if verb == "people.event":
+            return old.origin == Origin.CREATED
         if verb != "people.create" or old.origin != Origin.CREATED:
             return False
         found = await self._client.get(f"/people/profile/{old.values['id']}")

@@ -12,10 +12,12 @@ from mig import (
     CONVERSATION,
     MESSAGE,
     NOTE,
+    RATING,
     Attachment,
     Message,
     Note,
     Oddity,
+    Rating,
     Record,
     Ref,
     from_epoch_ms,
@@ -27,6 +29,7 @@ from mig_crisp.read_flaws import flaws_beside, flaws_of
 from mig_crisp.text import joined
 
 Row = Mapping[str, Any]
+_SAID = (MESSAGE, NOTE, RATING, ATTACHMENT, CONVERSATION)
 
 
 class Scene(Struct, frozen=True):
@@ -97,7 +100,7 @@ def mark_of(row: Row) -> Mark | None:
         return None
     kind, slash, name = str(properties.get("source_id") or "").partition("/")
     part = properties.get("source_part")
-    if not slash or not name or kind not in (MESSAGE, NOTE, ATTACHMENT, CONVERSATION) or not _is_whole(part):
+    if not slash or not name or kind not in _SAID or not _is_whole(part):
         return None
     return Mark(Ref.parse(f"{kind}/{name}"), part, str(properties["source"]))
 
@@ -211,13 +214,25 @@ def _line(group: Group, scene: Scene, flaws: list[Oddity]) -> Record:
 
 def _record(
     ref: Ref, row: Row, text: str, scene: Scene, extra: dict[str, Any], *, redacted: bool = False
-) -> Message | Note:
+) -> Message | Note | Rating:
     """A message or note, as one of its rows tells of it."""
     author, shown = _author(row, scene)
     when, properties = from_epoch_ms(int(row["timestamp"])), row.get("properties") or {}
     extra = {**shown, **extra}
     if ref.kind == NOTE:
         return Note(ref=ref, conversation=scene.root, written_at=when, author=author, text=text, extra=extra)
+    if ref.kind == RATING:
+        line, _, comment = text.partition("\n")
+        return Rating(
+            ref=ref,
+            conversation=scene.root,
+            rating=properties.get("source_rating"),
+            score=properties.get("source_score"),
+            comment=comment,
+            at=when,
+            agent=author,
+            extra={**extra, "line": line},
+        )
     return Message(
         ref=ref,
         conversation=scene.root,

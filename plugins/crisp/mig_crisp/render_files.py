@@ -24,8 +24,14 @@ _IN_HTML = re.compile(
 )
 
 
-def upload(attachment: Attachment, settings: CrispSettings) -> Operation | None:
-    """The operation that moves the bytes; None: they are not moved (`files = "link"`, redacted)."""
+def upload(attachment: Attachment, settings: CrispSettings, *, namespace: str = "") -> Operation | None:
+    """The operation that moves the bytes; None: they are not moved (`files = "link"`, redacted).
+
+    Args:
+        attachment: Whose bytes.
+        settings: Where files go.
+        namespace: Of Crisp's bucket (docs/api/crisp.md, section 8), where it is not that of messages.
+    """
     if settings.files == "link" or attachment.redacted:
         return None
     to_bucket = settings.files == "crisp"
@@ -39,6 +45,7 @@ def upload(attachment: Attachment, settings: CrispSettings) -> Operation | None:
             "type": mime_of(attachment),
             # Another folder, or another address of it, is another place.
             **({} if to_bucket else {"folder": settings.files, "at": settings.files_url}),
+            **({"namespace": namespace} if to_bucket and namespace else {}),
         },
         carries=(attachment.ref,),
         cost=REQUEST if to_bucket else (),

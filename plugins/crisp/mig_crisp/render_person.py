@@ -11,6 +11,7 @@ from mig import (
     Attachment,
     Company,
     Contact,
+    CustomObject,
     Declined,
     Effect,
     Fate,
@@ -31,6 +32,7 @@ from mig_crisp.office import Office
 from mig_crisp.render_files import REQUEST, held, never, upload
 from mig_crisp.settings import CrispSettings
 from mig_crisp.text import MAX_KEY, clean, hashed
+from mig_crisp.timeline import events
 
 
 def render_person(unit: Unit, look: Lookup, settings: CrispSettings, office: Office) -> Rendered:
@@ -89,6 +91,7 @@ def render_person(unit: Unit, look: Lookup, settings: CrispSettings, office: Off
     for note in notes:
         if note.ref in kept:
             operations += on_notepad(note, files.get(note.ref, []), people_id, look, settings)
+    operations += events([record for record in unit.records if isinstance(record, CustomObject)], unit.origin)
     full = "the contact's notepad is full"
     declined = [Declined(ref, Fate.ARCHIVE, full) for late_ref in late for ref in _with_files(late_ref, files)]
     for beside in files.values():

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from mig import (
+    RATING,
     Agent,
     Attachment,
     Contact,
@@ -23,6 +24,7 @@ from mig import (
     Note,
     Operation,
     Queue,
+    Rating,
     Record,
     Ref,
     Rendered,
@@ -83,7 +85,7 @@ class ThreadRenderer:
         contact = self._look(conversation.contact) if conversation.contact is not None else None
         person = contact if isinstance(contact, Contact) else None
         rows, notepad = self._rows(conversation, person)
-        if not rows:
+        if all(map(_is_rating, rows)):
             return self._nothing(conversation, notepad)
         head = [self._birth(conversation, person), self._meta(conversation, person)]
         if self._is_hidden(rows) and self._settings.outbound_only == "note_from_user" and self._office.has_notes:
@@ -113,6 +115,8 @@ class ThreadRenderer:
                         )
                 if not on_profile or (self._settings.notes == "both" and self._office.has_notes):
                     rows += self._note(record)
+            elif isinstance(record, Rating):
+                rows += self._rating(record)
         return self._saying.spread(rows), notepad
 
     def _transcript(self, conversation: Conversation) -> list[Operation]:
@@ -140,7 +144,25 @@ class ThreadRenderer:
             fields = {"type": "note", "from": "operator"} if isinstance(record, Note) else quiet
             parent = _Parent(record.ref, last, "chat", fields, None)
             rows += [*self._uploads(beside), *self._file_rows(parent, beside)]
+        for one in self._unit.records:
+            rows += self._rating(one) if isinstance(one, Rating) else []
         return rows
+
+    def _rating(self, rating: Rating) -> list[Operation]:
+        """What the customer thought of it, as a private note at the time they said it; the data say it too."""
+        if not self._office.has_notes or not self._settings.rating_notes:
+            self._declined.append(Declined(rating.ref, Fate.LOAD, "the data of its conversation hold it"))
+            return []
+        told = {"rating": rating.rating, "score": rating.score}
+        properties: dict[str, Value] = {f"source_{name}": value for name, value in told.items() if value is not None}
+        text = "\n".join(filter(None, (rating_line(rating), self._saying.words(rating.comment))))
+        fields: dict[str, Any] = {"type": "note", "from": "operator"}
+        user = self._office.author(rating.agent, self._look)
+        if user:
+            fields["user"] = user
+        # Without a time it stands where the thread begins, as it does in the unit: nobody knows better.
+        when = rating.at or min(filter(None, map(_time, self._unit.records)), default=None)
+        return self._saying.said_as(rating.ref, when, "chat", text, fields, properties)
 
     def _message(self, message: Message) -> list[Operation]:
         files = self._files.get(message.ref, [])
@@ -316,7 +338,7 @@ class ThreadRenderer:
 
     def _data(self, conversation: Conversation) -> dict[str, Value]:
         """The whole map: it is replaced at every write (docs/api/crisp.md, section 3.2)."""
-        rating = conversation.rating
+        rating = next((record for record in self._unit.records if isinstance(record, Rating)), None)
         texts = {
             "source": self._unit.origin,
             "source_id": conversation.ref.id,
@@ -423,7 +445,27 @@ class ThreadRenderer:
 
     def _nothing(self, conversation: Conversation, notepad: list[Operation]) -> Rendered:
         why = "its notes are on its contact's notepad" if notepad else "there is nothing in it to write"
+        told = {item.ref for item in self._declined}
+        alone = [record.ref for record in self._unit.records if isinstance(record, Rating) and record.ref not in told]
+        self._declined += [Declined(ref, Fate.ARCHIVE, why) for ref in alone]
         return Rendered(notepad, [*self._declined, Declined(conversation.ref, Fate.ARCHIVE, why)], self._losses)
+
+
+def rating_line(rating: Rating) -> str:
+    """The numbers of a rating in one line."""
+    words = [f"rating {rating.rating:g}"] if rating.rating is not None else []
+    words += [f"score {rating.score:g}"] if rating.score is not None else []
+    return f"[{', '.join(words) or 'rating'}]"
+
+
+def _is_rating(row: Operation) -> bool:
+    return all(ref.kind == RATING for ref in row.carries)
+
+
+def _time(record: Record) -> datetime | None:
+    if isinstance(record, Message):
+        return record.sent_at
+    return record.written_at if isinstance(record, Note) else None
 
 
 def _only_named(row: Operation) -> bool:

@@ -77,6 +77,26 @@ class CrispSettings(Settings, frozen=True, kw_only=True):
     """Put a backslash before what the inbox could read as Markdown."""
     stealth_user_messages: bool = False
     """Mark customers' messages stealthy too: they could stay unseen by the team."""
+    agents: str = ""
+    """A CSV file that says which operator an agent is, where their e-mail addresses differ; `mig ids --agents` writes
+    it to be filled in."""
+    custom_objects: Literal["archive", "events"] = "archive"
+    """Where custom objects go: into the archive only, or also onto their contact's timeline, dated now; events may
+    start automated campaigns."""
+    teams: Literal["archive", "create"] = "archive"
+    """Make teams of the source's names, where the token may; else they stand in the conversations' data only."""
+    helpdesk_api: Literal["auto", "tree", "locale"] = "auto"
+    """Which of Crisp's two interfaces to a help centre this workspace speaks; auto: it is asked."""
+    article_suffix: str = ""
+    """What the path of an article ends with in the tree (".md"); no documentation says that it needs any."""
+    help_locales: dict[str, str] = field(default_factory=dict)
+    """The source's languages whose locale is not their first two letters: { en_gb = "en" }; "": not moved."""
+    internal_articles: Literal["draft", "archive"] = "draft"
+    """Articles only the desk may read: drafts, which no customer sees, or only in the archive."""
+    language: Literal["en", "de", "fr", "es", "pt"] = "en"
+    """Of what mig itself writes into the desk: ratings, missing files, redacted parts."""
+    rating_notes: bool = True
+    """A private note at the time of each rating, beside the conversation's data."""
     timeout_s: float = 30.0
     """For connecting, sending, and each pause in an answer."""
     request_life_s: float = 60.0

@@ -10,31 +10,41 @@ import structlog
 
 import mig
 from mig import (
+    ARTICLE,
+    CATEGORY,
     CONTACT,
     CONVERSATION,
+    MEDIA,
     Adopted,
     Agent,
+    Article,
     Attachment,
     AttributeDefinition,
     Call,
     Capabilities,
+    Category,
     Contact,
     Conversation,
+    CustomObject,
     Declined,
     Expected,
     Fate,
+    HelpAddress,
     Kind,
     Message,
     Note,
     Place,
     Present,
     Queue,
+    Rating,
     Receipt,
     Record,
     Refused,
+    Rejected,
     Rendered,
     Standing,
     Tag,
+    Team,
     Unit,
     UnitKey,
     epoch_ms,
@@ -47,15 +57,20 @@ from mig_crisp.downloads import Downloads
 from mig_crisp.events import Events
 from mig_crisp.expect import expect
 from mig_crisp.files import Uploads, check_files
+from mig_crisp.help import HelpCentre, help_api
+from mig_crisp.help_api import Locales
 from mig_crisp.keeps import keeps_of
 from mig_crisp.mapping import is_email
 from mig_crisp.office import Office
 from mig_crisp.opening import open_office
 from mig_crisp.people import People
 from mig_crisp.read import Reader
+from mig_crisp.read_help import HelpReader
+from mig_crisp.render_help import render_help
 from mig_crisp.render_person import render_person
 from mig_crisp.render_thread import ThreadRenderer
 from mig_crisp.settings import CrispSettings
+from mig_crisp.teams import Teams, render_team
 from mig_crisp.threads import Threads
 from mig_crisp.walk import Walk
 
@@ -75,7 +90,7 @@ class CrispTarget:
         downloads: Reads files back.
     """
 
-    stands = (CONTACT, CONVERSATION)
+    stands = (CONTACT, CONVERSATION, CATEGORY, ARTICLE)
 
     def __init__(
         self,
@@ -92,13 +107,20 @@ class CrispTarget:
         self._office = office
         self._people = people
         self._threads = Threads(client)
+        self._teams = Teams(client)
+        locales = Locales(client)
+        api = help_api(client, locales, office.help_api)
+        self._help = HelpCentre(client, api, settings) if api is not None else None
+        self._help_reader = HelpReader(api, locales, settings) if api is not None else None
         self._uploads = uploads
         self._check = check
         self._downloads = downloads
-        self._adoption = Adoption(client)
+        self._adoption = Adoption(client, self._help)
         self._reader = Reader(client, settings, office)
         self._walk = Walk(client, self._reader, settings)
-        self.capabilities = Capabilities(keeps_of(settings, office), settings.read_lag_s, settings.request_life_s)
+        self.capabilities = Capabilities(
+            keeps_of(settings, office), settings.read_lag_s, settings.request_life_s, frozenset((ARTICLE, CATEGORY))
+        )
 
     async def identity(self) -> str:
         return self._settings.website_id
@@ -132,14 +154,24 @@ class CrispTarget:
             return Place(record.conversation or record.contact, _order(record, record.written_at))
         if isinstance(record, Attachment):
             return Place(record.parent, _order(record, record.created_at))
+        if isinstance(record, Rating):
+            return Place(record.conversation, _order(record, record.at))
+        if isinstance(record, CustomObject) and self._settings.custom_objects == "events":
+            return Place(record.contact, _order(record, record.created_at))
+        if isinstance(record, HelpAddress):
+            return Place(record.article, _order(record, record.created_at))
         return Place(None, _order(record, record.created_at))
 
     def render(self, unit: Unit, look: mig.Lookup) -> Rendered:
         root = unit.records[0]
         if isinstance(root, Contact):
             return render_person(unit, look, self._settings, self._office)
-        if isinstance(root, Conversation | Message | Attachment):
+        if isinstance(root, Category | Article | HelpAddress) or root.ref.kind == MEDIA:
+            return render_help(unit, look, self._settings, self._office)
+        if isinstance(root, Conversation | Message | Attachment | Rating):
             return ThreadRenderer(unit, look, self._settings, self._office).render()
+        if isinstance(root, Team):
+            return render_team(unit, look, self._settings, self._office)
         if isinstance(root, Note):
             return Rendered((), [Declined(r.ref, Fate.ARCHIVE, "its contact is not moved") for r in unit.records])
         return Rendered((), [self._settled(record) for record in unit.records])
@@ -152,7 +184,7 @@ class CrispTarget:
             return Declined(record.ref, Fate.LOAD, "names a key of the data of the records that have it")
         if isinstance(record, Agent):
             if self._office.operator(record) is not None:
-                return Declined(record.ref, Fate.LOAD, "an operator with its e-mail")
+                return Declined(record.ref, Fate.LOAD, "an operator with its e-mail, or named in `agents`")
             return Declined(record.ref, Fate.ARCHIVE, "no operator has its e-mail; its messages keep its name")
         if isinstance(record, Queue):
             if self._office.inbox(record) is not None:
@@ -182,9 +214,13 @@ class CrispTarget:
         return found.values["id"] if found is not None else ""
 
     async def read(self, kind: Kind, target_id: str) -> Present | None:
+        if kind in self.capabilities.markless:
+            return await self._help_reader.read(kind, target_id) if self._help_reader is not None else None
         return await self._reader.read(kind, target_id)
 
     def walk(self, kind: Kind, checkpoint: bytes | None) -> AsyncIterator[Standing]:
+        if kind in self.capabilities.markless:
+            return self._help_reader.pages(kind, checkpoint) if self._help_reader is not None else _nothing()
         return self._walk.pages(kind, checkpoint)
 
     def expect(self, unit: Unit, look: mig.Lookup) -> Expected:
@@ -202,9 +238,15 @@ class CrispTarget:
     async def conclude(self) -> Sequence[str]:
         return await self._threads.conclude()
 
-    def _room(self, verb: str) -> People | Threads | Uploads:
+    def _room(self, verb: str) -> People | Threads | Uploads | HelpCentre | Teams:
         if verb in ("bucket.upload", "folder.copy"):
             return self._uploads
+        if verb.startswith("team."):
+            return self._teams
+        if verb.startswith("help."):
+            if self._help is None:  # it was there when the journal was written
+                raise Rejected("this workspace has no help centre any more", "Make one in Crisp, then run again.")
+            return self._help
         return self._people if verb.startswith("people.") else self._threads
 
 
@@ -230,6 +272,12 @@ async def open_target(settings: CrispSettings, access: mig.Access) -> AsyncItera
             yield CrispTarget(settings, client, office, people, uploads, check, Downloads(outside))
         finally:
             await events.close()
+
+
+async def _nothing() -> AsyncIterator[Standing]:
+    """No page."""
+    return
+    yield
 
 
 def _order(record: Record, when: Any) -> tuple[int, int, str]:

@@ -1,0 +1,96 @@
+"""What a help centre must show: articles by their outline, on their shelves, linked to one another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from mig import Article, Attachment, Category, Expected, HelpAddress, Lookup, Ref, Unit
+from mig_crisp.help_outline import Outline, of_html
+from mig_crisp.help_place import shelves
+from mig_crisp.office import Office
+from mig_crisp.settings import CrispSettings
+
+IN_ARTICLE = "its article shows it"
+FILE = "file"
+"""In place of the address of a file of ours, which only the upload tells."""
+
+
+def expect_help(unit: Unit, look: Lookup, settings: CrispSettings, office: Office) -> Expected:
+    """A category or an article, as `read` must show it."""
+    root = unit.records[0]
+    if not office.help_api or not isinstance(root, Category | Article):
+        why = "there is no help centre" if not office.help_api else "its article is not moved"
+        return Expected([], {record.ref: why for record in unit.records})
+    if isinstance(root, Category):
+        return Expected([_category(root, look, office)])
+    beside = {record.ref: IN_ARTICLE for record in unit.records[1:]}
+    held = frozenset(record.ref for record in unit.records[1:] if isinstance(record, Attachment))
+    return Expected([_article(root, unit, look, settings, office)], beside, held=held)
+
+
+def _category(root: Category, look: Lookup, office: Office) -> Category:
+    chain = shelves(root, look)
+    extra: dict[str, Any] = {"locale": root.language}
+    if office.help_api == "tree":
+        name, above = root.name, chain[-2].name if len(chain) > 1 else ""
+    else:
+        name, above = " / ".join(one.name for one in chain[1:] or chain), chain[0].name if len(chain) > 1 else ""
+    return Category(
+        ref=root.ref,
+        name=name,
+        description=root.description if office.help_api == "tree" else "",
+        extra={**extra, **({"above": above} if above else {})},
+    )
+
+
+def _article(root: Article, unit: Unit, look: Lookup, settings: CrispSettings, office: Office) -> Article:
+    files = {record.stands_as for record in unit.records if isinstance(record, Attachment)}
+
+    def address(url: str, sort: str) -> str | None:
+        if url in files:
+            return FILE
+        if url.startswith("data:"):
+            return None
+        ref = root.links.get(url) if sort == "link" else None
+        other = _leads_to(ref, look) if ref is not None else None
+        if other is not None and other.status == "published" and not other.deleted:
+            return f"help: {other.title}"
+        return url
+
+    shelf = look(root.categories[0]) if root.categories else None
+    extra: dict[str, Any] = {"locale": root.language, **shown(of_html(root.html, address))}
+    if isinstance(shelf, Category):
+        extra["shelf"] = shelf_name(shelf, look, office)
+    author = office.author(root.author, look) if office.help_api == "tree" else None
+    if author is not None and "user_id" in author:
+        extra["author"] = author["user_id"]
+    return Article(
+        ref=root.ref,
+        title=root.title,
+        description=root.description,
+        status=root.status,
+        featured=root.featured,
+        position=root.position,
+        extra=extra,
+    )
+
+
+def _leads_to(ref: Ref, look: Lookup) -> Article | None:
+    old = look(ref)
+    found = look(old.article) if isinstance(old, HelpAddress) and old.article is not None else None
+    return found if isinstance(found, Article) else None
+
+
+def shelf_name(shelf: Category, look: Lookup, office: Office) -> str:
+    """The names of a shelf and those above it, as they stand there."""
+    names = [one.name for one in shelves(shelf, look)]
+    return " > ".join(names if office.help_api == "tree" or len(names) < 2 else [names[0], " / ".join(names[1:])])
+
+
+def shown(outline: Outline) -> dict[str, Any]:
+    """An outline as it is compared: what is empty is not there, and of a picture where it lies is no matter."""
+    found = msgspec.structs.asdict(outline)
+    found["images"] = [one.rpartition(" -> ")[0] for one in outline.images]
+    return {name: value for name, value in found.items() if value}

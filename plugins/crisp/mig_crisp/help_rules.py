@@ -1,0 +1,119 @@
+"""What the tags of a help article mean: which are blocks, which mark text, what ends what, and what attributes say."""
+
+from __future__ import annotations
+
+import re
+
+BOLD, ITALIC, UNDERLINE, STRIKE, HIGHLIGHT, CODE, HIDDEN, SUPER = (1 << n for n in range(8))
+BITS = {
+    **dict.fromkeys(("b", "strong", "dt", "summary"), BOLD),
+    **dict.fromkeys(("i", "em", "cite", "dfn", "var"), ITALIC),
+    **dict.fromkeys(("u", "ins"), UNDERLINE),
+    **dict.fromkeys(("s", "strike", "del"), STRIKE),
+    **dict.fromkeys(("code", "kbd", "samp", "tt"), CODE),
+    **dict.fromkeys(("template", "svg", "xml", "noscript", "video", "audio", "title"), HIDDEN),
+    "mark": HIGHLIGHT,
+    "sup": SUPER,
+}
+HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
+LISTS = {"ul": "ul", "menu": "ul", "dir": "ul", "ol": "ol"}
+CELLS, SECTIONS = ("td", "th", "caption"), ("thead", "tbody", "tfoot")
+NODES = frozenset((*HEADINGS, *LISTS, "li", "blockquote", "pre", "table", "tr", "td", "th"))
+WRAPPERS = frozenset(
+    [
+        "address",
+        "article",
+        "aside",
+        "body",
+        "caption",
+        "center",
+        "dd",
+        "details",
+        "dialog",
+        "div",
+        "dl",
+        "dt",
+        "fieldset",
+        "figcaption",
+        "figure",
+        "footer",
+        "form",
+        "header",
+        "hgroup",
+        "html",
+        "legend",
+        "main",
+        "nav",
+        "optgroup",
+        "option",
+        "p",
+        "search",
+        "section",
+        "summary",
+        "tbody",
+        "tfoot",
+        "thead",
+    ]
+)
+BOXED = frozenset(("div", "section", "aside", "article", "p"))
+CLOSES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "li": (("li",), (*LISTS, *CELLS)),
+    **dict.fromkeys(("dt", "dd"), (("dt", "dd"), ("dl", *CELLS))),
+    **dict.fromkeys(("td", "th", "caption"), (CELLS, ("table",))),
+    "tr": ((*CELLS, "tr"), ("table",)),
+    **dict.fromkeys(SECTIONS, ((*CELLS, "tr", *SECTIONS), ("table",))),
+    "option": (("option",), ("optgroup", *CELLS)),
+    **dict.fromkeys(HEADINGS, (tuple(sorted(HEADINGS)), ("div", "li", "blockquote", "section", "article", *CELLS))),
+}
+"""What a start tag ends, unless one of the second tuple was opened later."""
+TABLE_PARTS = frozenset((*CELLS, *SECTIONS, "tr"))
+VOID = frozenset(("br", "hr", "img", "input", "wbr", "source", "track", "col", "embed", "area", "meta", "link", "base"))
+BLANKS = re.compile(r"[ \t\n\f\r]+")
+_HEAVY = ("bold", "bolder", "600", "700", "800", "900")
+_WORDS = re.compile(r"[a-z]+")
+_LEVELS = (
+    ("|||", frozenset(("danger", "warning", "warn", "caution", "error"))),
+    ("||", frozenset(("info", "information", "note"))),
+    ("|", frozenset(("tip", "tips", "hint", "success"))),
+    ("|||", frozenset(("alert",))),
+)
+SCRIPT = re.compile(r"(?:java|vb)script:|data:text/html", re.IGNORECASE)
+_NO_ADDRESS = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def address_in(attributes: dict[str, str], *names: str) -> str:
+    """The first address that is there, without the blanks browsers ignore."""
+    found = (_NO_ADDRESS.sub("", attributes.get(name, "")).strip() for name in names)
+    return next((url for url in found if url), "")
+
+
+def title_of(attributes: dict[str, str]) -> str:
+    """What a frame, a player or the like is called; empty if it has no name."""
+    return BLANKS.sub(" ", attributes.get("title") or attributes.get("aria-label") or "").strip()
+
+
+def level_of(attributes: dict[str, str]) -> str:
+    """The sign of the box a class speaks of; empty for none."""
+    words = set(_WORDS.findall(attributes.get("class", "").lower()))
+    return next((sign for sign, names in _LEVELS if words & names), "") if words else ""
+
+
+def style_of(attributes: dict[str, str]) -> tuple[int, bool]:
+    """What the style of a tag says in the marks of a run, and whether it says more."""
+    if not attributes:
+        return 0, False
+    bits, more = 0, bool(attributes.keys() & {"color", "bgcolor", "face"})
+    for part in attributes.get("style", "").lower().split(";"):
+        key, _, value = (half.strip() for half in part.partition(":"))
+        value = value.removesuffix("!important").strip()
+        if key == "display" and value == "none":
+            bits |= HIDDEN
+        elif key == "font-weight" and value in _HEAVY:
+            bits |= BOLD
+        elif key == "font-style" and value in ("italic", "oblique"):
+            bits |= ITALIC
+        elif key.startswith("text-decoration") and ("underline" in value or "line-through" in value):
+            bits |= (UNDERLINE if "underline" in value else 0) | (STRIKE if "line-through" in value else 0)
+        elif value and not key.startswith("mso-"):
+            more = True
+    return bits | (HIDDEN if "hidden" in attributes else 0), more
