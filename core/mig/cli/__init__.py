@@ -11,12 +11,15 @@ import click
 
 from mig import __version__
 from mig.cli.adopt import adopt
+from mig.cli.archive import archive
 from mig.cli.check import check
 from mig.cli.common import say_error
 from mig.cli.demo import demo
 from mig.cli.failures import failures
+from mig.cli.ids import ids
 from mig.cli.plan import plan
 from mig.cli.plugins import plugins
+from mig.cli.report import report
 from mig.cli.rollback import rollback
 from mig.cli.run import run
 from mig.cli.sandbox import sandbox
@@ -33,7 +36,7 @@ def cli() -> None:
     """Move a customer-support desk from one platform to another, completely and once, and prove what arrived."""
 
 
-for _command in (check, plan, run, failures, rollback, adopt, status, plugins, sandbox, demo):
+for _command in (check, plan, run, failures, rollback, adopt, status, report, archive, ids, plugins, sandbox, demo):
     cli.add_command(_command)
 
 

@@ -71,6 +71,8 @@ class Asked(Struct, frozen=True, kw_only=True):
     adopt: bool = False
     """Rebuild a lost journal."""
     special: Special | None = None
+    archive: Path | None = None
+    """Where an archive is written when it is completed."""
 
 
 @click.command()
@@ -83,6 +85,7 @@ class Asked(Struct, frozen=True, kw_only=True):
 @click.option("--share", "shares", multiple=True, metavar="BUCKET=0.5", help="Which part of a limit is ours.")
 @click.option("--remap", is_flag=True, help="Apply a changed mapping to what was moved before.")
 @click.option("--wait", is_flag=True, help="Where a quota is used up: wait until it is full again, and go on.")
+@click.option("--archive", type=click.Path(path_type=Path), metavar="DIR", help="Then bring `mig archive` up to date.")
 @click.option("--repair", type=click.Path(path_type=Path), help="Do what `mig verify --plan-repair` has planned.")
 @click.pass_obj
 def run(
@@ -93,6 +96,7 @@ def run(
     dry_run: bool,
     canary: str,
     wait: bool,
+    archive: Path | None,
     repair: Path | None,
     **options: Any,
 ) -> None:
@@ -109,7 +113,9 @@ def run(
         raise Usage("--canary: that is no e-mail address", "Name one of your own: whatever is mailed lands there.")
     if canary and dry_run:
         raise Usage("--canary moves conversations, --dry-run does not", "Use one of them.")
-    answer(registry, asked, options)
+    if archive is not None and (canary or dry_run):
+        raise Usage("--archive follows a run that moves", "Use it without --canary and --dry-run, or `mig archive`.")
+    answer(registry, msgspec.structs.replace(asked, archive=archive), options)
 
 
 def answer(registry: Registry, asked: Asked, options: Mapping[str, Any]) -> None:
@@ -157,10 +163,11 @@ def run_once(
         if common.as_json:
             say_object(ended_object("interrupted", MigError("stopped while it waited for a quota", "Run again.")))
         return code
+    at_least = runs.archive() if report.status == "completed" else 0
     runs.show_last(report)
     if report.error is not None:
         say_error(report.error)
-    at_least = asked.special.exit_code() if asked.special is not None else 0
+    at_least = max(at_least, asked.special.exit_code() if asked.special is not None else 0)
     return code if report.status == "interrupted" else report.exit_code or at_least
 
 
@@ -179,6 +186,8 @@ class _Runs:
         self._waiting = False
         self._work: Run | None = None
         self._more: Mapping[str, Any] = {}
+        self._after: Callable[[], None] = lambda: None
+        """Shows what follows the summary."""
         self._paused: list[Report] = []
         """Runs that ended before the last one did."""
         self.caught: list[int] = []
@@ -282,6 +291,18 @@ class _Runs:
         if self._asked.canary and report.places and not self._common.as_json:
             watch_canary(report, self._work, self._common.config.engine.canary_s)
 
+    def archive(self) -> int:
+        """Write the archive that was asked for. Returns: the exit code at least."""
+        if self._asked.archive is None:
+            return 0
+        from mig.cli.archive import archive_object, archive_once, show_archive
+
+        out = self._asked.archive
+        written, code = archive_once(self._common, out)
+        self._more = {**self._more, "archive": archive_object(written, out)}
+        self._after = lambda: show_archive(written, out)
+        return code
+
     def _show(self, report: Report) -> None:
         work, as_json = self._work, self._common.as_json
         assert work is not None
@@ -301,6 +322,7 @@ class _Runs:
             summary(report, source, target, self._asked.title)
             if self._asked.special is not None:
                 click.echo(f"  {self._asked.special.words()}")
+            self._after()
 
 
 def _wait_s(paused: Paused, now: datetime) -> float:

@@ -1,0 +1,97 @@
+"""`mig ids`: what became of which id, as a table for other programs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+import click
+
+from mig.cli.common import Common, common_options, read_common
+from mig.errors import Refused, Usage
+from mig.plugins import Registry
+
+if TYPE_CHECKING:
+    from mig.journal.counts import MigrationRow
+    from mig.journal.store import Journal
+
+COLUMNS = ("kind", "old_id", "new_id", "address", "group", "merged_into", "fate", "state")
+
+
+@click.command()
+@common_options
+@click.option("--csv", "csv_file", metavar="FILE|-", help="Every record: its old id, its new one, where it is found.")
+@click.pass_obj
+def ids(registry: Registry, /, csv_file: str | None, **options: Any) -> None:
+    """Say what became of which id, from the journal alone. Asks no platform."""
+    common = read_common(registry, **options)
+    if csv_file is None:
+        raise Usage("what is to be listed?", "Use --csv FILE, or --csv - for stdout.")
+    count = write_ids(common, csv_file)
+    if csv_file != "-":
+        click.echo(f"{csv_file}: {count:,} records")
+
+
+def write_ids(common: Common, name: str) -> int:
+    """Write the table of ids.
+
+    Args:
+        common: The options every command has.
+        name: A file, which becomes private; "-" is stdout.
+
+    Returns:
+        How many records there are.
+
+    Raises:
+        Usage: The journal holds no such migration.
+        Refused: The file cannot be written.
+    """
+    from mig.archive.tables import Table
+    from mig.journal import counts
+    from mig.journal.store import Journal
+
+    config = common.config
+    journal = Journal.open(config.state, inline=True, create=False)
+    try:
+        with journal.reading() as connection:
+            row = counts.choose(counts.migrations(connection), config.source, config.target)
+        with _opened(name) as sheet:
+            table, count = Table(sheet, COLUMNS), 0
+            for line in _lines(common, journal, row):
+                table.add(line)
+                count += 1
+        return count
+    finally:
+        journal.close()
+
+
+def _lines(common: Common, journal: Journal, row: MigrationRow) -> Iterator[tuple[str, ...]]:
+    """A row for each record: those of a unit one after the other, then those that have none."""
+    from mig.archive import rows
+    from mig.archive.places import addresses
+
+    address = addresses(common.registry, common.config, row.target)
+    for part, standing in rows.parts(journal, row.id):
+        kind, _, name = part.unit.partition(":")
+        root = (part.kind, part.id) == (kind, name) or bool(part.merged_into)
+        there, own = (standing.id, dict(standing.own)) if standing is not None else ("", {})
+        new = there if root else own.get(f"{part.kind}/{part.id}", "")
+        place = address(kind, there) if there else ""
+        yield part.kind, part.id, new, place, part.unit, part.merged_into, part.fate, part.state
+
+
+@contextlib.contextmanager
+def _opened(name: str) -> Iterator[TextIO]:
+    if name == "-":
+        yield sys.stdout
+        return
+    try:
+        handle = os.open(Path(name), os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+    except OSError as error:
+        raise Refused(f"{name} cannot be written: {error.strerror}", "Name another file.") from error
+    with os.fdopen(handle, "w", encoding="utf-8", newline="") as sheet:
+        yield sheet
