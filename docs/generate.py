@@ -9,10 +9,13 @@ import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 
+from mig.model import TYPES
 from mig.settings import EngineSettings, Settings
 from mig_crisp import sandbox as crisp_sandbox
+from mig_crisp.by_hand import BY_HAND
 from mig_crisp.keeps import KEEPS
 from mig_crisp.settings import CrispSettings
+from mig_kustomer.catalog import RESOURCES
 from mig_kustomer.sandbox import switches as kustomer_switches
 from mig_kustomer.settings import KustomerSettings
 
@@ -21,7 +24,7 @@ GENERATED = "<!-- made by docs/generate.py; `make docs` writes it anew -->"
 
 
 def mapping_table() -> str:
-    """A table per kind: field, what becomes of it, where."""
+    """A table per kind: field, what becomes of it, where; and the kinds that have none."""
     lines = [GENERATED, ""]
     for kind in dict.fromkeys(kind for kind, _ in KEEPS):
         lines += [f"## Fields of a {kind}", "", "| Field | Kept | |", "|---|---|---|"]
@@ -29,7 +32,11 @@ def mapping_table() -> str:
             if of == kind:
                 lines.append(f"| `{name}` | {keep.how} | {keep.note} |")
         lines.append("")
-    return "\n".join(lines)
+    told = {kind for kind, _ in KEEPS}
+    rest = [kind for kind in {**TYPES, **{one.kind: None for one in RESOURCES.values()}} if kind not in told]
+    lines += ["## Kinds without a place", "", "Nothing on Crisp holds any field of these. They are archived whole:", ""]
+    lines += [f"* `{kind}`{': ' + BY_HAND[kind] if BY_HAND.get(kind) else ''}" for kind in rest]
+    return "\n".join([*lines, ""])
 
 
 def settings_page() -> str:

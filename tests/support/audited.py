@@ -151,15 +151,29 @@ def audited(
     seed: int = 5,
     settings: Mapping[str, str] = {},
     switches: Mapping[str, str] = {},
+    source_switches: Mapping[str, str] = {},
+    operators: Path | None = None,
 ) -> Iterator[Audited]:
-    """Two sandboxes in a thread, while the context lasts."""
+    """Two sandboxes in a thread, while the context lasts.
+
+    Args:
+        folder: Where the journal lies.
+        dataset: What the source holds; None: a generated organisation.
+        customers: How many of them.
+        seed: Of what is generated.
+        settings: More of the target's settings.
+        switches: Of the target's sandbox.
+        source_switches: Of the source's.
+        operators: A dataset whose users work on the target too.
+    """
     told: Queue[tuple[Any, Any, asyncio.AbstractEventLoop, asyncio.Event]] = Queue()
 
     async def hold() -> None:
         over = asyncio.Event()
         clock = {"clock": datetime.now(UTC).isoformat(timespec="seconds")} if dataset is None else {}
-        options = mig.SandboxOptions(dataset=dataset, generate=customers, seed=seed, switches=clock)
-        crisp = mig.SandboxOptions(switches={"read_lag": "0", "index_lag": "0", **switches})
+        told_source = {**clock, **source_switches}
+        options = mig.SandboxOptions(dataset=dataset, generate=customers, seed=seed, switches=told_source)
+        crisp = mig.SandboxOptions(operators=operators, switches={"read_lag": "0", "index_lag": "0", **switches})
         async with serve_kustomer(options) as source, serve_crisp(crisp) as target:
             told.put((source, target, asyncio.get_running_loop(), over))
             await over.wait()

@@ -47,7 +47,7 @@ def page(result: Result, *, bodies: bool) -> str:
         result: What was found.
         bodies: Whether values themselves may be shown; the page holds personal data then.
     """
-    style = resources.files("mig_verify").joinpath("templates", "page.css").read_text("utf-8")
+    style = resources.files("mig.report").joinpath("templates", "page.css").read_text("utf-8")  # the house style
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     groups = grouped(result.found)
     sections = list(_sections(groups[:GROUPS], result.found, bodies=bodies))

@@ -56,13 +56,16 @@ _COLUMNS = [
 ]
 
 
-def records(journal: Journal, mig: int) -> Iterator[Row]:
-    """Every record, by kind and id."""
-    after: tuple[str, str] | None = None
+def records(journal: Journal, mig: int, kind: str = "") -> Iterator[Row]:
+    """Every record, by kind and id; or those of one kind."""
+    after: tuple[str, str] | None = (kind, "") if kind else None
     while True:
         with journal.reading() as connection:
             page = _page(connection, mig, after)
-        yield from page
+        for row in page:
+            if kind and row.kind != kind:
+                return
+            yield row
         if len(page) < _PAGE:
             return
         after = (page[-1].kind, page[-1].id)
@@ -169,6 +172,8 @@ class Standing(Struct, frozen=True):
     """Empty: it never came to be, or nobody knows where."""
     own: Sequence[tuple[str, str]]
     """Records ("message/65f1") and their own ids."""
+    url: str = ""
+    """Where everybody reads it, as its publication answered; empty: nowhere, or its platform makes it of the id."""
 
 
 def standings(journal: Journal, mig: int) -> Iterator[Standing]:
@@ -201,7 +206,7 @@ def _standings(connection: Connection, mig: int, keys: Sequence[str]) -> list[St
 
 def _standing(key: str, answers: Sequence[Any]) -> Standing:
     kind, _, name = key.partition(":")
-    root, whole = f"{kind}/{name}", ""
+    root, whole, url = f"{kind}/{name}", "", ""
     own: dict[str, str] = {}
     # A birth bears no marker; of what is found by its marker, the operation that carries the root (as `mig failures`).
     births = [
@@ -212,10 +217,12 @@ def _standing(key: str, answers: Sequence[Any]) -> Standing:
     for row in answers:
         values = msgspec.json.decode(row.receipt, type=Receipt).values
         found = values.get("id", "")
+        if root in row.carries.split("\n"):
+            url = values.get("url", "") or url
         if found and found != whole:
             for ref in row.carries.split("\n"):
                 own.setdefault(ref, found)
-    return Standing(key, whole, [(ref, found) for ref, found in own.items() if ref and ref != root])
+    return Standing(key, whole, [(ref, found) for ref, found in own.items() if ref and ref != root], url)
 
 
 class Part(Struct, frozen=True):

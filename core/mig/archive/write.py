@@ -30,10 +30,12 @@ from mig.journal import counts
 from mig.journal.counts import MigrationRow
 from mig.journal.store import Journal
 from mig.model import Kind, Record
+from mig.platforms import SourceSpec, TargetSpec
+from mig.report.rebuild import write_rebuild
 from mig.settings import EngineSettings
 
 _TABLES = """
-CREATE TABLE unit (unit TEXT PRIMARY KEY, id TEXT) WITHOUT ROWID;
+CREATE TABLE unit (unit TEXT PRIMARY KEY, id TEXT, url TEXT) WITHOUT ROWID;
 CREATE TABLE own (ref TEXT PRIMARY KEY, id TEXT) WITHOUT ROWID;
 """
 _BREATH = 500
@@ -50,6 +52,9 @@ class Order(Struct, frozen=True, kw_only=True):
     path: Path
     types: Mapping[Kind, type[Record]]
     address: Address
+    source: SourceSpec | None = None
+    """None: its plugin is not installed, and the guide says what it says in its own words."""
+    target: TargetSpec | None = None
     opens: Opens
     """Opens the source, when the first file is needed."""
     clock: Clock
@@ -119,6 +124,14 @@ class _Archive:
         head = self._head(belongs)
         await self._pages.write(head["page"])
         people = self._people.write()
+        write_rebuild(
+            order.path,
+            order.journal,
+            order.migration.id,
+            order.source,
+            order.target,
+            writing=self._folder.writing,
+        )
         removed = self._folder.tidy()
         manifest = {
             **head["manifest"],
@@ -154,7 +167,8 @@ class _Archive:
 
     def _load_places(self) -> None:
         for one in rows.standings(self._order.journal, self._order.migration.id):
-            self._db.execute("INSERT OR REPLACE INTO unit VALUES (?, ?)", (_whole(one.unit), _whole(one.id)))
+            values = (_whole(one.unit), _whole(one.id), one.url)
+            self._db.execute("INSERT OR REPLACE INTO unit VALUES (?, ?, ?)", values)
             self._db.executemany(
                 "INSERT OR IGNORE INTO own VALUES (?, ?)", [(_whole(ref), _whole(name)) for ref, name in one.own]
             )
@@ -213,7 +227,8 @@ class _Archive:
         kind, _, name = row.unit.partition(":")
         root = (row.kind, row.id) == (kind, name) or bool(row.merged_into)
         there = whole if root else self._one("SELECT id FROM own WHERE ref = ?", row.ref)
-        return there, self._order.address(kind, whole)
+        url = self._one("SELECT url FROM unit WHERE unit = ?", row.unit) if row.unit else ""
+        return there, url or self._order.address(kind, whole)
 
     def _one(self, statement: str, key: str) -> str:
         found = self._db.execute(statement, (_whole(key),)).fetchone()

@@ -115,6 +115,8 @@ async def _written(common: Common, out: Path, *, which: str, full: bool) -> Writ
                         migration=row,
                         path=out,
                         types={**TYPES, **(spec.kinds if spec is not None else {})},
+                        source=spec,
+                        target=common.registry.targets.get(row.target),
                         address=addresses(common.registry, config, row.target),
                         opens=source.files,
                         clock=clock,

@@ -19,21 +19,30 @@ if TYPE_CHECKING:
     from mig.journal.counts import MigrationRow
     from mig.journal.store import Journal
 
+AGENTS = ("id", "name", "email", "active", "human", "matched", "operator_email")
+"""The last is for a person to fill in: the e-mail address of the operator an agent is."""
 COLUMNS = ("kind", "old_id", "new_id", "address", "group", "merged_into", "fate", "state")
 
 
 @click.command()
 @common_options
 @click.option("--csv", "csv_file", metavar="FILE|-", help="Every record: its old id, its new one, where it is found.")
+@click.option("--agents", "agents_file", metavar="FILE|-", help="Who is whom: agents, for you to name their operators.")
 @click.pass_obj
-def ids(registry: Registry, /, csv_file: str | None, **options: Any) -> None:
+def ids(registry: Registry, /, csv_file: str | None, agents_file: str | None, **options: Any) -> None:
     """Say what became of which id, from the journal alone. Asks no platform."""
     common = read_common(registry, **options)
-    if csv_file is None:
-        raise Usage("what is to be listed?", "Use --csv FILE, or --csv - for stdout.")
-    count = write_ids(common, csv_file)
-    if csv_file != "-":
-        click.echo(f"{csv_file}: {count:,} records")
+    if (csv_file is None) == (agents_file is None):
+        raise Usage("what is to be listed?", "Use --csv FILE or --agents FILE, one of them; - is stdout.")
+    if csv_file is not None:
+        count, told = write_ids(common, csv_file), "records"
+    else:
+        assert agents_file is not None
+        count = write_agents(common, agents_file)
+        told = 'agents and their addresses; fill in operator_email, then set agents = "FILE" under [target]'
+    name = csv_file or agents_file
+    if name != "-":
+        click.echo(f"{name}: {count:,} {told}")
 
 
 def write_ids(common: Common, name: str) -> int:
@@ -51,6 +60,51 @@ def write_ids(common: Common, name: str) -> int:
         Refused: The file cannot be written.
     """
     from mig.archive.tables import Table
+
+    with _chosen(common) as (journal, row), _opened(name) as sheet:
+        table, count = Table(sheet, COLUMNS), 0
+        for line in _lines(common, journal, row):
+            table.add(line)
+            count += 1
+    return count
+
+
+def write_agents(common: Common, name: str) -> int:
+    """Write the table in which a person says which operator an agent is.
+
+    Args:
+        common: The options every command has.
+        name: A file, which becomes private: it holds e-mail addresses; "-" is stdout.
+
+    Returns:
+        How many agents there are.
+
+    Raises:
+        Usage: The journal holds no such migration.
+        Refused: The file cannot be written.
+    """
+    import msgspec
+
+    from mig.archive import rows
+    from mig.archive.tables import Table
+    from mig.model import AGENT, Agent
+
+    with _chosen(common) as (journal, row), _opened(name) as sheet:
+        table, count = Table(sheet, AGENTS), 0
+        for one in rows.records(journal, row.id, AGENT):
+            if not one.body:
+                continue
+            agent = msgspec.json.decode(one.body, type=Agent)
+            matched = {"load": "yes", "archive": "no"}.get(one.fate, "not yet")
+            active, human = ("yes" if flag else "no" for flag in (agent.active, agent.human))
+            table.add((agent.ref.id, agent.name, agent.email, active, human, matched, ""))
+            count += 1
+    return count
+
+
+@contextlib.contextmanager
+def _chosen(common: Common) -> Iterator[tuple[Journal, MigrationRow]]:
+    """The journal, open, and the migration that is meant."""
     from mig.journal import counts
     from mig.journal.store import Journal
 
@@ -59,12 +113,7 @@ def write_ids(common: Common, name: str) -> int:
     try:
         with journal.reading() as connection:
             row = counts.choose(counts.migrations(connection), config.source, config.target)
-        with _opened(name) as sheet:
-            table, count = Table(sheet, COLUMNS), 0
-            for line in _lines(common, journal, row):
-                table.add(line)
-                count += 1
-        return count
+        yield journal, row
     finally:
         journal.close()
 
@@ -80,7 +129,7 @@ def _lines(common: Common, journal: Journal, row: MigrationRow) -> Iterator[tupl
         root = (part.kind, part.id) == (kind, name) or bool(part.merged_into)
         there, own = (standing.id, dict(standing.own)) if standing is not None else ("", {})
         new = there if root else own.get(f"{part.kind}/{part.id}", "")
-        place = address(kind, there) if there else ""
+        place = (standing.url if standing is not None else "") or (address(kind, there) if there else "")
         yield part.kind, part.id, new, place, part.unit, part.merged_into, part.fate, part.state
 
 

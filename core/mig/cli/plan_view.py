@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mig.cli.losses_view import loss_rows, show_fields
 from mig.cli.show import HEAD, span
 
 if TYPE_CHECKING:
     from mig.engine.planning import Plan
     from mig.engine.run import Report
-
-_MOST = 30
 
 
 def plan_object(report: Report, letter: str) -> dict[str, Any]:
@@ -27,10 +26,10 @@ def plan_object(report: Report, letter: str) -> dict[str, Any]:
             {"kind": kind, "fate": word, "reason": why, "count": count}
             for (kind, word, why), count in sorted(plan.reasons.items())
         ],
-        "losses": [
-            {"kind": kind, "field": name, "outcome": outcome, "why": why, "count": count}
-            for (kind, name, outcome, why), count in sorted(plan.losses.items())
-        ],
+        "losses": [{**row, "count": row["records"]} for row in loss_rows(plan.ledger)],
+        "losses_total": plan.ledger.total,
+        "kept": plan.ledger.kept,
+        "outcomes": plan.ledger.outcomes,
         "writes": dict(plan.writes),
         "requests": dict(plan.cost),
         "seconds": plan.seconds,
@@ -67,7 +66,9 @@ def show_plan(report: Report, source: str, target: str, letter: str) -> None:
         click.echo("\nWhat is not loaded, and why:")
         for (kind, word, why), number in sorted(plan.reasons.items()):
             click.echo(f"  {number:>6} {kind} {words.get(word, word)}: {why}")
-    _show_losses(plan)
+    if plan.ledger.outcomes:
+        click.echo("\nWhat becomes of what they hold, by field:")
+        show_fields(plan.ledger)
     for kind, why in report.unreadable.items():
         click.echo(f"  not readable: {kind}: {why}")
     click.echo("\nRequests:")
@@ -89,16 +90,6 @@ def show_plan(report: Report, source: str, target: str, letter: str) -> None:
     click.echo(
         "\nNext: `mig run --canary ADDRESS` moves three conversations to an address of your own; then `mig run`."
     )
-
-
-def _show_losses(plan: Plan) -> None:
-    if not plan.losses:
-        return
-    click.echo("\nWhat the target cannot hold of them, by field:")
-    for (kind, name, outcome, why), number in plan.losses.most_common(_MOST):
-        click.echo(f"  {number:>6} {kind}.{name} {outcome}: {why}")
-    if len(plan.losses) > _MOST:
-        click.echo(f"  ... and {len(plan.losses) - _MOST} rarer ones (--json lists all)")
 
 
 def _ordered(plan: Plan) -> list[tuple[str, Any]]:

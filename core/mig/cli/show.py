@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 import click
 import msgspec
 
+from mig.cli.losses_view import loss_rows, sums
 from mig.errors import MigError
 
 if TYPE_CHECKING:
@@ -132,6 +133,9 @@ def as_object(report: Report) -> dict[str, Any]:
         "warnings": report.warnings,
         "unreadable": report.unreadable,
         "notices": report.notices,
+        "losses": loss_rows(report.ledger) if report.ledger is not None else None,
+        "losses_total": report.ledger.total if report.ledger is not None else None,
+        "kept": report.ledger.kept if report.ledger is not None else None,
     }
     if report.error is not None:
         found["error"] = {"message": report.error.message, "hint": report.error.hint}
@@ -195,6 +199,8 @@ def summary(report: Report, source: str, target: str, title: str = "") -> None:
         if word != "loaded":
             click.echo(f"  {count:>6} {kind} {word}: {reason}")
     _attention(report)
+    if report.ledger is not None and report.ledger.outcomes:
+        click.echo(f"\n  fields of records: {sums(report.ledger)} (`mig report --out report.html`)")
     click.echo(f"\n  {report.requests['source']} requests to {source}, {report.requests['target']} to {target}")
     for kind, units in sorted(report.units.items()):
         click.echo(

@@ -17,7 +17,7 @@ from mig.plugins import Registry
 @click.pass_obj
 def status(registry: Registry, /, **options: Any) -> None:
     """Where it stands: counts, the last run, what is in doubt, possible leftovers. Asks no platform."""
-    from mig.journal import counts
+    from mig.journal import counts, losses
     from mig.journal.store import Journal
 
     common = read_common(registry, **options)
@@ -27,6 +27,7 @@ def status(registry: Registry, /, **options: Any) -> None:
             row = counts.choose(counts.migrations(connection), common.config.source, common.config.target)
             last = counts.last_run(connection, row.id)
             kinds = counts.kinds(connection, row.id, last.id if last else 0)
+            ledger = losses.kept_ledger(connection, row.id)
             found = {
                 "schema": 1,
                 "source": f"{row.source}:{row.organisation}",
@@ -41,6 +42,8 @@ def status(registry: Registry, /, **options: Any) -> None:
                 if last
                 else None,
                 "kinds": {name: msgspec.to_builtins(count) for name, count in kinds.items()},
+                # As of the last run that told it; None: something has gone on since, `mig report` counts anew.
+                "fields": {"run_id": ledger.run, "outcomes": ledger.outcomes} if ledger is not None else None,
                 "waiting_units": sum(counts.dirty_units(connection, row.id).values()),
                 "in_doubt": counts.doubtful(connection, row.id),
                 "possible_orphans": [{"unit": u, "count": n} for u, n in counts.orphans(connection, row.id)],
@@ -75,6 +78,9 @@ def _show(found: dict[str, Any]) -> None:
     for name, count in found["kinds"].items():
         click.echo(f"  {name:14}" + "".join(f"{count[column] or '-':>11}" for column in shown))
     click.echo(f"\n  {found['waiting_units']} units wait to be delivered, {found['in_doubt']} requests are in doubt")
+    if found["fields"]:
+        told = ", ".join(f"{count:,} {word}" for word, count in found["fields"]["outcomes"].items())
+        click.echo(f"  fields of records: {told} (`mig report`)")
     if found["possible_orphans"]:
         click.echo("  births without a clear answer, which may have left something empty and invisible behind:")
         for item in found["possible_orphans"]:

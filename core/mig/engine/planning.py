@@ -11,8 +11,9 @@ from msgspec import Struct, field
 from mig.budgets import Budgets
 from mig.engine.deliver import Deliverer, Delivery, cost_of
 from mig.engine.plan import files_in
-from mig.journal import counts, delivery
+from mig.journal import counts, delivery, losses
 from mig.journal.delivery import RecordRow, Verdict
+from mig.journal.ledger import LOADED, PENDING, Became, Book, Ledger, became
 from mig.journal.store import Journal
 from mig.platforms import Fate, UnitKey
 
@@ -27,8 +28,8 @@ class Plan(Struct):
     """Per kind: in_scope and the words it is the sum of."""
     reasons: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     """(kind, word, reason) of what is not loaded."""
-    losses: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
-    """(kind, field, outcome, why)."""
+    ledger: Ledger = field(default_factory=Ledger)
+    """What would become of every field that holds something."""
     writes: Counter[str] = field(default_factory=Counter)
     """The target's own word for a request -> how often."""
     cost: Counter[str] = field(default_factory=Counter)
@@ -56,6 +57,7 @@ class Planner:
         budgets: Their pace.
         narrow: Only what the filter selected.
         stopping: Asked between units.
+        book: Adds up what becomes of every field.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class Planner:
         *,
         narrow: bool,
         stopping: Callable[[], bool],
+        book: Book,
     ) -> None:
         self._journal = journal
         self._mig = mig
@@ -74,6 +77,7 @@ class Planner:
         self._budgets = budgets
         self._narrow = narrow
         self._stopping = stopping
+        self._book = book
 
     async def plan(self, done: Callable[[UnitKey], None]) -> Plan:
         """Add everything up.
@@ -93,6 +97,7 @@ class Planner:
                 self._add(plan, key, foreseen, await self._rows(key))
                 done(key)
             after = page[-1]
+        plan.ledger = self._book.ledger(narrow=self._narrow)
         limited = {name: count for name, count in plan.cost.items() if name in self._budgets.levels}
         plan.seconds = {name: self._seconds(name, count) for name, count in limited.items()}
         return plan
@@ -110,6 +115,7 @@ class Planner:
             _count(plan, kind, word, count)
             if why and word != "there":
                 plan.reasons[kind, word, why] += count
+        await self._journal.read(lambda c: losses.scan(c, self._mig, self._book, narrow=self._narrow, calm=True))
 
     def _add(self, plan: Plan, key: UnitKey, foreseen: Delivery, rows: Sequence[RecordRow]) -> None:
         for row in rows:
@@ -118,8 +124,7 @@ class Planner:
             _count(plan, row.ref.kind, word, 1)
             if verdict.reason and word not in ("to_load", "to_update", "there"):
                 plan.reasons[row.ref.kind, word, counts.without_ids(verdict.reason)] += 1
-            for loss in verdict.losses:
-                plan.losses[row.ref.kind, _without_id(loss.field), loss.outcome, counts.without_ids(loss.why)] += 1
+            self._book.add(row.ref.kind, row.ref.id, row.body, _foreseen(verdict), verdict.losses)
         for step in foreseen.steps:
             plan.writes[step.op.verb] += 1
             plan.files += len(files_in(step.op.body))
@@ -160,6 +165,8 @@ def _count(plan: Plan, kind: str, word: str, count: int) -> None:
     row[word] += count
 
 
-def _without_id(name: str) -> str:
-    """A field whose name holds an id is one field."""
-    return ".".join("*" if len(part) > 8 and any(c.isdigit() for c in part) else part for part in name.split("."))
+def _foreseen(verdict: Verdict) -> Became:
+    """What would become of a record: one that is to be loaded is as good as loaded, unless it has to wait."""
+    if verdict.state == "failed" or verdict.fate != Fate.LOAD:
+        return became(verdict.fate, verdict.state, verdict.reason)
+    return PENDING if verdict.reason and verdict.state == "staged" else LOADED

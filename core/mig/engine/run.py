@@ -32,12 +32,13 @@ from mig.engine.protocol import Doubtful, Settler, Stopped
 from mig.engine.repair import Repair, RepairingDeliverer
 from mig.engine.select import PARTS, Selector, is_narrow
 from mig.errors import MigError, Paused, Refused, Unreadable, Usage
-from mig.journal import adoption, counts, delivery, failures, repairing, staging
+from mig.journal import adoption, counts, delivery, failures, losses, repairing, staging
 from mig.journal.counts import KindCount
 from mig.journal.failures import Failure
+from mig.journal.ledger import Book, Ledger
 from mig.journal.store import Journal
-from mig.model import CONVERSATION, TYPES
-from mig.platforms import Access, CanConclude, Mapper, Scope, Source, SourceSpec, Target, TargetSpec, UnitKey
+from mig.model import CONVERSATION, TYPES, Kind
+from mig.platforms import Access, CanConclude, Keep, Mapper, Scope, Source, SourceSpec, Target, TargetSpec, UnitKey
 from mig.settings import EngineSettings
 
 log = structlog.get_logger("mig.run")
@@ -78,6 +79,8 @@ class Report(Struct, kw_only=True):
     """What the target has to say at the end."""
     adopted: bool = False
     """A lost journal was rebuilt: what it calls loaded stood there already."""
+    ledger: Ledger | None = None
+    """What became of every field; None: it was not counted, for the run was cut off."""
     error: MigError | None = None
     plan: Plan | None = None
     """What would be done, where that was the question."""
@@ -223,9 +226,9 @@ class _Engine:
         """Units that did not fit into what is left of a purse."""
         self._notices: list[str] = []
         self._plan: Plan | None = None
+        self._types = types = {**TYPES, **run.source_spec.kinds}
         self._budgets = budgets
         self._live = live
-        types = {**TYPES, **run.source_spec.kinds}
         self._extractor = Extractor(
             run.journal,
             mig,
@@ -378,6 +381,7 @@ class _Engine:
             self._budgets,
             narrow=narrow,
             stopping=self._run.stop.is_set,
+            book=Book(self._types, self._keeps),
         )
 
         def done(key: UnitKey) -> None:
@@ -472,6 +476,22 @@ class _Engine:
     async def _tell(self, text: str) -> None:
         await self._run.journal.write(lambda c: counts.tell_run(c, self._number, text))
 
+    @property
+    def _keeps(self) -> Mapping[tuple[Kind, str], Keep]:
+        return {**self._run.target_spec.keeps, **self._target.capabilities.keeps}
+
+    async def _ledger(self, status: str) -> Ledger | None:
+        """What became of every field; where nothing was delivered, what the last run has told of it."""
+        if self._plan is not None or status == "interrupted":
+            return None
+        narrow, calm = self.narrow, status == "completed" and not self._run.progress.began and not self._deliverer.sent
+        before = await self._run.journal.read(lambda c: losses.kept_ledger(c, self._mig, self._number))
+        if calm and before is not None and not narrow and not before.narrow:
+            return before
+        keeps = self._keeps
+        found = await self._run.journal.read(lambda c: losses.count(c, self._mig, self._types, keeps, narrow=narrow))
+        return msgspec.structs.replace(found, run=self._number)
+
     async def report(
         self, status: str, error: MigError | None, began: float, access: Mapping[str, Access], is_new: bool
     ) -> Report:
@@ -500,6 +520,7 @@ class _Engine:
             adopted=self._adopting is not None,
             plan=self._plan,
             places=await journal.read(lambda c: counts.places(c, mig)) if self._run.canary else [],
+            ledger=await self._ledger(status),
             error=error,
             new_migration=is_new,
             others=0 if self._run.canary else await journal.read(lambda c: _others(c, mig)),
@@ -608,6 +629,14 @@ def _stamp(clock: Clock) -> str:
 
 def _summary(report: Report, narrow: bool) -> str:
     """What the journal keeps of a run; an audit is as of the last that moved something, and of all if one did so."""
-    said = {"kinds": report.kinds, "requests": report.requests, "seconds": report.seconds}
-    how = {"narrow": narrow, "plan": report.plan is not None, **({"adopted": True} if report.adopted else {})}
+    said: dict[str, Any] = {"kinds": report.kinds, "requests": report.requests, "seconds": report.seconds}
+    said |= {"postponed": report.postponed, "waiting": report.waiting, "unreadable": report.unreadable}
+    how: dict[str, Any] = {
+        "narrow": narrow,
+        "plan": report.plan is not None,
+        **({"adopted": True} if report.adopted else {}),
+    }
+    if report.ledger is not None:
+        mine = report.ledger.run == report.run_id
+        how |= {"ledger": report.ledger} if mine else {"ledger_run": report.ledger.run}
     return msgspec.json.encode({**said, **how}).decode()

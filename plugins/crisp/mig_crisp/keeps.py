@@ -154,6 +154,52 @@ KEEPS: Mapping[tuple[Kind, str], Keep] = {
     (MEDIA, "size"): Keep("moved:the uploaded bytes"),
     (MEDIA, "url"): Keep("lost", "only a picture that cannot be moved keeps it"),
     (HELP_ADDRESS, "paths"): Keep("lost", "this interface has no redirections; `mig ids` lists old and new"),
+    # What says where a record belongs, or was counted by the source: it shows in where the record stands.
+    (CONTACT, "merged_into"): Keep("moved:people data `source_ids` of the contact it became part of"),
+    (CONVERSATION, "last_activity_at"): Keep("moved:the times of its messages"),
+    (CONVERSATION, "message_count"): Keep("moved:its messages"),
+    (CONVERSATION, "note_count"): Keep("moved:its notes"),
+    (MESSAGE, "conversation"): Keep("moved:the conversation it stands in"),
+    (MESSAGE, "contact"): Keep("moved:the message's user", "where it is another than the conversation's"),
+    (NOTE, "conversation"): Keep("moved:the conversation it stands in"),
+    (NOTE, "contact"): Keep("moved:the notepad it stands on, or its conversation's contact"),
+    (NOTE, "attachments"): Keep("moved:links or file notes beside it"),
+    (NOTE, "external_id"): Keep("lost"),
+    (ATTACHMENT, "parent"): Keep("moved:property `source_parent`"),
+    (ATTACHMENT, "redacted"): Keep("moved:the note in its place"),
+    (MEDIA, "parent"): Keep("moved:the article it stands in"),
+    (MEDIA, "redacted"): Keep("moved:the place it would have in its article"),
+    (MEDIA, "stands_as"): Keep("moved:the place it has in its article"),
+    (AGENT, "human"): Keep("lost"),
+    (AGENT, "active"): Keep("lost", "an operator is there or not"),
+    (AGENT, "avatar"): Keep("moved:the author of messages", "an operator shows the operator's own"),
+    (TEAM, "members"): Keep("moved:the operators of the team", '`teams = "create"`; else the archive'),
+    (QUEUE, "system"): Keep("lost"),
+    (QUEUE, "description"): Keep("lost"),
+    (ATTRIBUTE, "of"): Keep("moved:the data it is a key of"),
+    (ATTRIBUTE, "name"): Keep("moved:the key in data", "where it has no label"),
+    (ATTRIBUTE, "many"): Keep("moved:its values", "joined with a comma"),
+    (ATTRIBUTE, "options"): Keep("lost", "Crisp's data takes any value"),
+    (ATTRIBUTE, "sensitive"): Keep("lost", "Crisp's data knows no such thing"),
+    (RATING, "conversation"): Keep("moved:the conversation it stands in"),
+    (RATING, "contact"): Keep("moved:its conversation's contact"),
+    (CATEGORY, "group"): Keep("lost", "Crisp does not join the languages of a category"),
+    (ARTICLE, "group"): Keep("lost", "Crisp does not join the languages of an article"),
+    (ARTICLE, "languages"): Keep("lost", "Crisp does not join the languages of an article"),
+    (HELP_ADDRESS, "article"): Keep("moved:what it leads to"),
+    **{
+        (kind, "created_at"): Keep("lost", "Crisp dates it itself")
+        for kind in (MESSAGE, NOTE, ATTACHMENT, MEDIA, TAG, AGENT, QUEUE, ATTRIBUTE, RATING, CATEGORY, ARTICLE)
+    },
+    (HELP_ADDRESS, "created_at"): Keep("lost"),
+    **{
+        (kind, name): Keep("moved:its fate", "what was deleted, or is spam, is not moved")
+        for kind, names in (
+            *((kind, ("deleted",)) for kind in (CONTACT, NOTE, TAG, ATTRIBUTE, CATEGORY, ARTICLE)),
+            (CONVERSATION, ("deleted", "spam")),
+        )
+        for name in names
+    },
     **{
         (kind, name): Keep("moved:the archive", how)
         for kind, how in (
