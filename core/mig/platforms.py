@@ -589,6 +589,8 @@ class SourceSpec(Struct, frozen=True):
     explain: Callable[[Record, Lookup], Sequence[str]] | None = None
     """Says a piece of configuration in words, for who rebuilds it: one fact a line, in plain text. What follows the
     first line break of a fact is quoted as it is, to be copied. Pure; it never raises, and tells no secret."""
+    options: Callable[[Any, Mapping[str, int]], Sequence[str]] | None = None
+    """What options of reading cost, a line each, for `mig plan`: from the settings, and messages per channel."""
 
 
 class TargetSpec(Struct, frozen=True):

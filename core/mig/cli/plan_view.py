@@ -35,6 +35,7 @@ def plan_object(report: Report, letter: str) -> dict[str, Any]:
         "seconds": plan.seconds,
         "days": round(plan.days, 3),
         "files": plan.files,
+        "options": plan.options,
         "dear": [{"unit": unit, "requests": count} for unit, count in plan.dear],
         "unreadable": report.unreadable,
         "letter": letter,
@@ -81,6 +82,8 @@ def show_plan(report: Report, source: str, target: str, letter: str) -> None:
         f"  {report.requests['source']:,} to {source} were needed to plan; {plan.files:,} files are still to be read"
     )
     click.echo(f"  about {plan.days:.1f} days under these limits and shares, as fast as the slowest of them allows")
+    for line in plan.options:
+        click.echo(f"  {line}")
     for unit, number in plan.dear[:5]:
         click.echo(f"  {unit} alone needs {number:,} requests, more than a day's purse: it goes on over several days")
     if letter:

@@ -38,6 +38,8 @@ class Plan(Struct):
     """Per budget: how long it takes at our share of it."""
     files: int = 0
     """Files whose bytes would be read from the source, one request each."""
+    options: list[str] = field(default_factory=list)
+    """What options of reading cost, in words."""
     dear: list[tuple[str, int]] = field(default_factory=list)
     """Units that cost more than a full purse, and go on over days."""
 

@@ -390,6 +390,9 @@ class _Engine:
         plan = await planner.plan(done)
         for one in await self._homeless():
             add_failed(plan, one.ref.kind, one.reason)
+        if (options := self._run.source_spec.options) is not None:
+            channels = await self._run.journal.read(lambda c: counts.channels(c, self._mig))
+            plan.options = list(options(self._run.source_settings, channels))
         return plan
 
     async def _deliver(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ from mig.errors import Usage
 from mig.journal import selection
 from mig.journal.adoption import ADOPTING
 from mig.journal.schema import migration, operation, record, run, unit
+from mig.model import MESSAGE
 from mig.platforms import Receipt
 
 ROLLING_BACK = "rolling back"
@@ -197,6 +199,20 @@ def settled(connection: Connection, mig: int, *, narrow: bool = False) -> list[t
         .order_by("kind")
     )
     return [(row[0], row[1], without_ids(row[2]), int(row[3])) for row in rows]
+
+
+class _Channel(Struct):
+    channel: str = ""
+
+
+def channels(connection: Connection, mig: int) -> dict[str, int]:
+    """Messages per channel, of all that was read."""
+    found: Counter[str] = Counter()
+    statement = select(record.c.body).where(record.c.migration == mig, record.c.kind == MESSAGE)
+    for body in connection.execution_options(yield_per=1_000).execute(statement).scalars():
+        if body:
+            found[msgspec.json.decode(body, type=_Channel).channel] += 1
+    return dict(found)
 
 
 def _selected(mig: int, narrow: bool) -> list[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -52,6 +52,16 @@ def _explain(record: mig.Record, look: mig.Lookup) -> Sequence[str]:
     return explain(record, look)
 
 
+def _options(settings: KustomerSettings, channels: Mapping[str, int]) -> Sequence[str]:
+    """What the originals of e-mails cost (docs/api/kustomer.md, section 7.3): a request each."""
+    emails = channels.get("email", 0)
+    minutes = emails / max(settings.requests_per_minute, 1)
+    cost = f"{emails:,} e-mails, one request each, {minutes:,.0f} minutes of the organisation's whole limit"
+    if settings.full_email:
+        return [f"full_email is on: {cost}, were part of this reading"]
+    return [f"full_email is off; on, it would read the original of {cost}"] if emails else []
+
+
 @mig.hookimpl
 def mig_sources(register: Callable[[mig.SourceSpec], None]) -> None:
     """Kustomer can be read from."""
@@ -64,6 +74,7 @@ def mig_sources(register: Callable[[mig.SourceSpec], None]) -> None:
             resources={name: one.kind for name, one in RESOURCES.items()},
             channels=CHANNELS,
             explain=_explain,
+            options=_options,
         )
     )
 
