@@ -356,6 +356,8 @@ class Category(Record, frozen=True, kw_only=True):
     position: int | None = None
     """Where it stands among its siblings, from 0."""
     published: bool = True
+    languages: list[str] = field(default_factory=list)
+    """All languages of this shelf."""
     deleted: bool = False
 
 

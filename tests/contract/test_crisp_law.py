@@ -246,7 +246,7 @@ async def test_the_law_can_be_broken() -> None:
 
     async with workspace() as target:
         parts = (target._settings, target._client, target._office, target._people, target._uploads, target._check)
-        broken = Forgetful(*parts, target._downloads)
+        broken = Forgetful(*parts, target._downloads, SystemClock())
         unit = mig.Unit(mig.UnitKey("conversation:c"), [mig.Conversation(ref=root, status="open"), message], ORIGIN)
         with pytest.raises(Broken, match="message/m text"):
             await check_unit(broken, unit, LOOK, NORMALS)

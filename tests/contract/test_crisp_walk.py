@@ -269,7 +269,7 @@ async def test_state_routing_inbox_and_data_are_compared() -> None:
 async def test_files_are_read_back_and_what_is_gone_is_said() -> None:
     async with workspace() as (target, _):
         session = await deliver(target, TALK)
-        signed = await target._uploads._signed("a.txt", "text/plain")
+        signed = await target._uploads._signed("a.txt", "text/plain", "upload")
         async with target._downloads._outside.get(signed["url"]["resource"]) as answer:
             assert answer.status == 404
         ref = Ref(mig.ATTACHMENT, "f")

@@ -75,7 +75,7 @@ async def reading(more: dict[str, Any] | None = None, **switches: str) -> AsyncI
 
 async def read(source: KustomerSource, scope: Scope, *resources: str) -> dict[Ref, mig.Record]:
     """Every record of some resources, as a run would stage it."""
-    raws = {}
+    raws: dict[str, Any] = {}
     for part in await source.partitions(scope):
         if not resources or part.resource in resources:
             async for page in source.extract(part, scope, None):

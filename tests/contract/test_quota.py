@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
@@ -23,6 +23,12 @@ ENTERPRISE: dict[str, Any] = {
     "source_settings": {"requests_per_minute": "1000", "searches_per_minute": "100"},
 }
 """The source's limits, and that we know of them."""
+
+
+def turned_away(reasons: Mapping[str, int]) -> dict[str, int]:
+    """What was refused but for two questions: which interface its help centre has, and where an article shows now."""
+    asked = ("method_not_allowed", "article_not_found", "page_not_found")
+    return {reason: count for reason, count in reasons.items() if reason not in asked}
 
 
 def refused(answers: list[tuple[float, int]]) -> int:
@@ -50,7 +56,7 @@ def test_ten_pauses_leave_no_thread_half_told_and_little_of_any_day_unused() -> 
     assert len(paused) >= 10
     assert days.days[-1].report.status == "completed"
     assert [day.half_told for day in days.days] == [[]] * len(days.days)
-    assert set(days.world.workspace.refused) == set()  # not one request too many
+    assert turned_away(days.world.workspace.refused) == {}  # not one request too many
     assert refused(days.world.read) == 0
     spent = days.by_day()
     assert max(spent.values()) <= quota
@@ -84,12 +90,12 @@ def test_a_run_over_midnight_overdraws_neither_day() -> None:
         return days
 
     days = in_virtual_time(story())
-    assert days.world.workspace.refused == {}
+    assert turned_away(days.world.workspace.refused) == {}
     assert [day.half_told for day in days.days] == [[]] * len(days.days)
 
 
 def test_another_migration_on_the_same_token_and_journal_spends_from_the_same_purse() -> None:
-    quota = 150
+    quota = 300
 
     async def story() -> tuple[World, int, int]:
         world = World(plan(quota, customers=2))
@@ -106,7 +112,7 @@ def test_another_migration_on_the_same_token_and_journal_spends_from_the_same_pu
     world, one, other = in_virtual_time(story())
     assert one > 0.2 * quota
     assert 0.97 * quota <= one + other <= quota
-    assert world.workspace.refused == {}
+    assert turned_away(world.workspace.refused) == {}
 
 
 def test_another_token_has_a_purse_of_its_own_in_the_same_journal() -> None:
@@ -160,7 +166,7 @@ def test_conversations_are_created_at_the_plans_pace_and_none_is_refused(paced: 
     share = (len(births) - 1) / (40 / 60 * (births[-1] - births[0]))
     assert len(births) > 100
     assert share >= 0.97
-    assert paced.workspace.refused == {}
+    assert turned_away(paced.workspace.refused) == {}
 
 
 def test_an_organisation_is_read_at_our_share_of_an_enterprise_plan_and_nothing_is_refused() -> None:

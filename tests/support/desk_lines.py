@@ -103,7 +103,9 @@ class _Audit:
         expected = [opening] if begins_with_the_team(lines) else []
         marks = [mark for mark, _ in groups]
         self.found.equal(record, "opening note", expected, [one for one in marks if one == opening])
-        said = [one for one in marks if one != opening]
+        ratings = [one for one in marks if one.startswith("rating/")]
+        self.found.true(record, "its rating, once at most", ratings in ([], [f"rating/{conversation_id}"]), ratings)
+        said = [one for one in marks if one != opening and one not in ratings]
         wanted = [mark for line in lines for mark in self._marks(line, said)]
         if wanted != said:
             self._sequence(record, wanted, said)

@@ -122,6 +122,9 @@ class Selection:
         self.found["conversation"].add(name)
         at = row["attributes"]
         self._custom(row, "conversation")
+        level = at.get("satisfactionLevel") or {}
+        if any(level.get(key) not in (None, "") for key in ("rating", "score", "formResponse")):
+            self.found.setdefault("rating", set()).add(name)
         self._add("tag", at.get("tags") or ())
         self._add("agent", at.get("assignedUsers") or ())
         self._add("team", at.get("assignedTeams") or ())

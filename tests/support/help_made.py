@@ -50,9 +50,6 @@ class Text:
 
     title: str
     html: str
-    about: str = ""
-    slug: str = ""
-    """Empty: made of the article's own."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +61,8 @@ class Written:
     hash: str
     texts: dict[str, Text]
     shelves: tuple[Shelf, ...] = ()
+    about: str = ""
+    """Of all its languages: what the list of articles tells."""
     draft: bool = False
     internal: bool = False
     featured: bool = False
@@ -72,7 +71,8 @@ class Written:
 
     def path(self, language: str) -> str:
         """The usual address in a language, without a host."""
-        return f"/{language}/{self.texts[language].slug or self.slug}-{self.hash}"
+        assert language in self.texts
+        return f"/{language}/{self.slug}-{self.hash}"
 
 
 _A = "5f00000000000000000000d"
@@ -96,10 +96,9 @@ def _pay(language: str) -> Text:
         "<table><thead><tr><th>Way</th><th>Days | hours</th></tr></thead>"
         "<tbody><tr><td>Card</td><td>1</td></tr><tr><td>Invoice</td><td>14 *</td></tr></tbody></table>"
         f"<p>See <a href='{_to(language, 'refund')}'>our refunds</a>, "
-        f"<a href=\"https://kb0.example.com{_to(language, 'device')}\">the device</a> and "
+        f'<a href="https://kb0.example.com{_to(language, "device")}">the device</a> and '
         "<a href='https://example.org/x?a=1&amp;b=2#c'>somebody else</a>.</p>"
         f"<p>A picture: <img alt='a pixel' src='{PICTURE}'></p><h3>That was all</h3>",
-        f"Paying, in {language}",
     )
 
 
@@ -127,7 +126,7 @@ _TABLE = "<table><thead><tr><th>Zone</th><th>Days</th></tr></thead><tbody>" + ""
     f"<tr><td>Zone {number}</td><td>{number % 9} days</td></tr>" for number in range(ROWS)
 )
 ARTICLES = {
-    "pay": Written(f"{_A}1", *PAY, {one: _pay(one) for one in LANGUAGES}, (YEARS,), featured=True),
+    "pay": Written(f"{_A}1", *PAY, {one: _pay(one) for one in LANGUAGES}, (YEARS,), "About money", featured=True),
     "refund": Written(f"{_A}2", *REFUND, {one: _refund(one) for one in ("en_us", "de")}, (BILLING,)),
     "device": Written(f"{_A}3", *DEVICE, {one: _device(one) for one in LANGUAGES}, (DEVICES,), bases=(SECOND_BASE,)),
     "gone": Written(f"{_A}4", *GONE, {"en_us": Text("It is gone", "<p>gone</p>")}, (BILLING,), deleted=True),
@@ -234,6 +233,7 @@ def article_row(article: Written) -> Json:
         categories=[{"id": one.id, "knowledgeBase": one.base} for one in article.shelves],
         knowledgeBases=[{"id": one, "featured": article.featured} for one in article.bases],
         tags=[],
+        metaDescription=article.about,
         deleted=article.deleted,
         langVersions={
             one: {"currentVersion": None if article.draft else named, "latestVersion": named}
@@ -253,9 +253,9 @@ def version_row(article: Written, language: str, text: Text) -> Json:
         article=article.id,
         lang=language,
         title=text.title,
-        slug=text.slug or article.slug,
+        slug=article.slug,
         htmlBody=text.html,
-        metaDescription=text.about,
+        metaDescription=article.about,
         status="draft" if article.draft else "published",
         scope="internal" if article.internal else "public",
         version=1,

@@ -33,7 +33,7 @@ _OTHERS_SAY = (
     "# title\n\n> quote\n\n1. one",
     "${youtube}[x](y)",
     "${frame}[](javascript:alert(1))",
-    "![](x) [a](b \"c\") <a@b.c> **_~~",
+    '![](x) [a](b "c") <a@b.c> **_~~',
     "(1/3)\n",
     "{{customer.firstName}} [[sn.org.x]]",
     "\\",
@@ -158,9 +158,30 @@ FLAGS = st.sampled_from((True, False, "true", "false", "no", 0, 1, None, ""))
 LANGUAGES = st.sampled_from(
     ("", "x", "zh_hant_tw", "en-US", "en_us", "EN_US", "en", "de", "deu", "../x", "a" * 300, "\0", "de\ud83d", "名")
 )
-SLUGS = st.sampled_from(("", "a-b", "a_b", "a b", "A-B", "..", "a/b", "名", "\ud83d", "x" * 2_000, "index", "a-b-0123456"))
+SLUGS = st.sampled_from(
+    ("", "a-b", "a_b", "a b", "A-B", "..", "a/b", "名", "\ud83d", "x" * 2_000, "index", "a-b-0123456")
+)
 HASHES = st.sampled_from(("", "580b752b9", "580B752B9", "580b752b9.de", "a/b", "x" * 500, "名", "0", "\0"))
-KEYS = ("a B", "a-b", "a_b", "a b", "aB", "AB", "名前", "名", "", " ", ".", "..", "a.b", "a/b", "\0", "\ud83d", "$x", "k" * 999)
+KEYS = (
+    "a B",
+    "a-b",
+    "a_b",
+    "a b",
+    "aB",
+    "AB",
+    "名前",
+    "名",
+    "",
+    " ",
+    ".",
+    "..",
+    "a.b",
+    "a/b",
+    "\0",
+    "\ud83d",
+    "$x",
+    "k" * 999,
+)
 VALUES = st.one_of(
     NUMBERS,
     FLAGS,
@@ -205,7 +226,17 @@ PAGES = st.sampled_from(
     )
 )
 FILES = st.sampled_from(
-    (*_ODD_NAMES, *_NO_NAMES, "n" * 1_000, "n" * 1_000 + ".pdf", "名" * 1_000 + ".png", "a.b" * 333, "con", "a?.txt", "~")
+    (
+        *_ODD_NAMES,
+        *_NO_NAMES,
+        "n" * 1_000,
+        "n" * 1_000 + ".pdf",
+        "名" * 1_000 + ".png",
+        "a.b" * 333,
+        "con",
+        "a?.txt",
+        "~",
+    )
 )
 
 
@@ -220,15 +251,15 @@ class Hostile:
         self.customer = self.person(name="Grace", emails=[{"type": "home", "email": "grace@example.org"}])
         self.talk = self.conversation()
         self.said(preview="Hello.")
-        self.add("kb_knowledge_bases", "kb_knowledge_base", {"name": "Help", "default": True, "langs": ["de"]}, id_=BASE)
+        self.add(
+            "kb_knowledge_bases", "kb_knowledge_base", {"name": "Help", "default": True, "langs": ["de"]}, id_=BASE
+        )
         self.category(id_=ROOT, root=True, parent=None)
 
     def __repr__(self) -> str:
         return f"Hostile({', '.join(self.features)})"
 
-    def add(
-        self, kind: str, type_: str, attributes: Json, relations: Mapping[str, Any] = {}, *, id_: str = ""
-    ) -> str:
+    def add(self, kind: str, type_: str, attributes: Json, relations: Mapping[str, Any] = {}, *, id_: str = "") -> str:
         """Add a row. Returns: its id."""
         self._made += 1
         id_ = id_ or f"6a{self._made:022x}"
@@ -313,7 +344,9 @@ def to(name: str, other: Any) -> Json:
 
 def odd_names(made: Hostile, pick: Pick) -> None:
     company = made.add("companies", "company", {"name": pick(NAMES)})
-    made.customer = made.person(company, name=pick(NAMES), displayName=pick(NAMES), emails=[{"email": "odd@example.org"}])
+    made.customer = made.person(
+        company, name=pick(NAMES), displayName=pick(NAMES), emails=[{"email": "odd@example.org"}]
+    )
     made.user = made.add("users", "user", {"name": pick(NAMES), "displayName": pick(NAMES), "email": "o@desk.example"})
     for kind, type_ in (("teams", "team"), ("queues", "queue"), ("tags", "tag")):
         named = made.add(kind, type_, {"name": pick(NAMES), "displayName": pick(NAMES)})
@@ -362,7 +395,9 @@ def dangling(made: Hostile, pick: Pick) -> None:
     at = {"tags": [NOWHERE], "assignedUsers": [NOWHERE], "assignedTeams": [NOWHERE], "linkedConversations": [NOWHERE]}
     made.said(made.conversation(NOWHERE, **at))
     made.person(NOWHERE, name="Dangling", tags=[NOWHERE], emails=[{"email": "dangling@example.org"}])
-    made.article({"de": {"title": "T", "htmlBody": "x"}}, [NOWHERE], langVersions={"de": {"currentVersion": NOWHERE}})
+    made.article(
+        {"de": {"title": "T", "htmlBody": "x"}}, [NOWHERE], langVersions={"de": {"currentVersion": {"id": NOWHERE}}}
+    )
     made.add("kb_versions", "kb_article_version", {"article": NOWHERE, "lang": "de"}, {"article": NOWHERE})
     made.add("kobjects", "kobject.gone", {"title": "x"}, {"customer": NOWHERE, "klass": "gone"})
 
@@ -391,7 +426,9 @@ def imitations(made: Hostile, pick: Pick) -> None:
 def same_addresses(made: Hostile, pick: Pick) -> None:
     for number in range(4):
         mails = [{"type": "home", "email": pick(MAILS)} for _ in range(number % 2 + 1)]
-        customer = made.person(name=f"Double {number}", emails=mails, externalId="same", phones=[{"phone": pick(NAMES)}])
+        customer = made.person(
+            name=f"Double {number}", emails=mails, externalId="same", phones=[{"phone": pick(NAMES)}]
+        )
         made.said(made.conversation(customer), {"customer": customer})
         made.noted(None, {"customer": customer}, body=f"of {number}")
 
@@ -472,7 +509,9 @@ def bombs(made: Hostile, pick: Pick) -> None:
 
 def odd_files(made: Hostile, pick: Pick) -> None:
     for _ in range(4):
-        made.file(pick(FILES), contentType=pick(st.sampled_from(("", "text/plain", "x", "a/" + "b" * 999, "text/\0", "名"))))
+        made.file(
+            pick(FILES), contentType=pick(st.sampled_from(("", "text/plain", "x", "a/" + "b" * 999, "text/\0", "名")))
+        )
     made.file("redacted.png", redacted=True)
     made.file("none.png", contentLength=0, uploaded=False)
 
@@ -514,7 +553,12 @@ def odd_states(made: Hostile, pick: Pick) -> None:
             messageCount=pick(NUMBERS),
         )
         channel = pick(st.sampled_from(("chat", "email", "voice", "instagram-comment", "form", "", "名", "\ud83d")))
-        call = {"from": pick(NAMES), "to": [pick(NAMES)], "placedAt": pick(DATES), "externalRecordingUrl": pick(WEBSITES)}
+        call = {
+            "from": pick(NAMES),
+            "to": [pick(NAMES)],
+            "placedAt": pick(DATES),
+            "externalRecordingUrl": pick(WEBSITES),
+        }
         made.said(talk, channel=channel, auto=pick(FLAGS), redacted=pick(FLAGS), meta=call, direction="in")
         made.said(talk, channel=channel, direction="out", status="error", error={"title": pick(NAMES)})
 
@@ -531,7 +575,9 @@ def odd_office(made: Hostile, pick: Pick) -> None:
     text, value = pick(TEXTS), pick(VALUES)
     name = {"name": pick(NAMES), "description": text, "enabled": pick(FLAGS), "deleted": pick(FLAGS)}
     criteria = {"criteria": {"and": [{pick(NAMES): {"operator": text, "value": value}}], "or": [value]}}
-    made.add("shortcuts", "shortcut", {**name, "draft": {"text": text}, "payload": {"text": value}}, {"parent": NOWHERE})
+    made.add(
+        "shortcuts", "shortcut", {**name, "draft": {"text": text}, "payload": {"text": value}}, {"parent": NOWHERE}
+    )
     made.add("shortcut_categories", "shortcut_category", name)
     version = made.add("sla_versions", "sla_version", {**name, **criteria, "metrics": {"firstResponse": value}})
     made.add("slas", "sla", {"currentVersion": pick(NUMBERS)}, {"versions": [version, NOWHERE]})
@@ -556,7 +602,9 @@ def odd_office(made: Hostile, pick: Pick) -> None:
 
 
 def odd_objects(made: Hostile, pick: Pick) -> None:
-    made.add("klasses", "klass", {"name": "order", "displayName": pick(NAMES), "status": "enabled", "icon": pick(NAMES)})
+    made.add(
+        "klasses", "klass", {"name": "order", "displayName": pick(NAMES), "status": "enabled", "icon": pick(NAMES)}
+    )
     made.add("metadata", "metadata", {"properties": {key: {"displayName": key} for key in KEYS}}, id_="kobject.order")
     for _ in range(2):
         at = {"title": pick(NAMES), "description": pick(TEXTS), "externalId": pick(NAMES), "data": {"x": pick(VALUES)}}

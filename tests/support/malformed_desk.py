@@ -91,7 +91,7 @@ class Spoiler:
         if row.get("type") == "metadata" and isinstance(properties, dict):
             for name in self.definitions.keys() & properties.keys():
                 properties[name] = f"\ue000{self.definitions[name]}\ue000"
-        return self.rows.get(row["id"], (written(row),))
+        return self.rows.get(row.get("id", ""), (written(row),))
 
 
 def definition(number: int) -> str:

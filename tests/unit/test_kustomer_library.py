@@ -203,7 +203,7 @@ def test_each_picture_of_a_body_is_a_file_of_its_article() -> None:
     files = [one for one in parsed.records if isinstance(one, mig.Attachment)]
     assert [(one.name, one.mime, one.url) for one in files] == [
         ("0.png", "image/png", "https://cdn.example/kb/0.png?a=1&b=2"),
-        ("dot", "image/gif", "data:image/gif;base64,R0lG"),
+        ("dot.gif", "image/gif", "data:image/gif;base64,R0lG"),
         ("x.pdf", "application/pdf", "/files/x.pdf"),
     ]
     assert texts(parsed)["de"].media == [one.ref for one in files]

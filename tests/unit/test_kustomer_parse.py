@@ -200,7 +200,16 @@ def test_whatever_an_attribute_holds_it_ends_in_a_field_in_custom_or_in_extra(
     assert parse(raw) == parsed
 
 
-HELP = ("langs", "langVersions", "latestLangs", "categories", "knowledgeBases", "parent", "knowledgeBase", "hash")
+HELP: tuple[str, ...] = (
+    "langs",
+    "langVersions",
+    "latestLangs",
+    "categories",
+    "knowledgeBases",
+    "parent",
+    "knowledgeBase",
+    "hash",
+)
 HELP += ("source", "scope", "metaKeywords", "metaDescription", "tags", "images", "data", "s3DataUrl", "enabled")
 SETUP = st.dictionaries(st.one_of(st.sampled_from([*HELP, *ATTRIBUTES, "sort", "versions", "_x"]), TEXTS), VALUES)
 

@@ -131,6 +131,9 @@ class _Work:
         inspector = self._inspector()
         for judged in judge.units():
             self._found += inspector.inspect(judged)
+        if self._audit.ledger is None:
+            told = "nothing on the target says where they come from: only the journal knows which are ours"
+            self._source.unreadable |= dict.fromkeys(sorted(self._audit.target.capabilities.markless), told)
         self._found += inspector.unplaced()
         inspector.count_target()
         self._found += inspector.strays([str(kind) for kind in self._source.unreadable])
@@ -187,7 +190,11 @@ class _Work:
         scope = ledger.scope() if ledger is not None and ledger.narrow else None
         as_of = ledger.as_of if ledger is not None else None
 
+        unknown = self._audit.target.capabilities.markless if ledger is None else frozenset()
+
         def in_scope(rows: Sequence[Row]) -> bool:
+            if rows and rows[0].ref.kind in unknown:
+                return False
             if scope is None:
                 return True
             statement = "SELECT unit FROM known WHERE kind = ? AND id = ?"

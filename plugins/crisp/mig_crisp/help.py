@@ -7,14 +7,17 @@ from typing import Any
 
 import msgspec
 
-from mig import Adopted, Call, Origin, Receipt, Rejected, digest
-from mig_crisp.client import CrispClient
+from mig import Adopted, Call, Clock, Origin, Receipt, Rejected, digest
+from mig_crisp.client import CrispClient, segment
 from mig_crisp.help_api import HelpApi, Locales, Shown, bare, is_file, pictured, relinked
 from mig_crisp.help_folders import FolderHelp
 from mig_crisp.help_locale import LocaleHelp
 from mig_crisp.settings import CrispSettings
 
 _GONE = "Somebody removed it there. To have it again, roll it back or forget it; `mig status` names its unit."
+_PAUSE_S = 1.0
+_KEPT = 128
+"""Articles that are not read again while a journal is rebuilt."""
 _TEXT = ("title", "description", "content", "order", "featured", "author")
 
 
@@ -31,10 +34,14 @@ class HelpCentre:
     Args:
         client: For what both interfaces share.
         api: The one this workspace speaks.
-        settings: Where files go.
+        settings: Where files go, and how long reads lag.
+        clock: Between two looks.
     """
 
-    def __init__(self, client: CrispClient, api: HelpApi, settings: CrispSettings) -> None:
+    def __init__(self, client: CrispClient, api: HelpApi, settings: CrispSettings, clock: Clock) -> None:
+        self._shown: dict[str, Shown | None] = {}
+        """Read to be adopted."""
+        self._clock = clock
         self._client = client
         self._api = api
         self._settings = settings
@@ -82,11 +89,12 @@ class HelpCentre:
         if verb in ("help.category", "help.article"):
             return old
         if verb == "help.redirect":
-            await self.undo(verb, old)
-            return await self.send(call)
+            # The older address still leads there; both are taken back together.
+            new = await self.send(call)
+            return Receipt({"id": ",".join(filter(None, (old.values["id"], new.values["id"])))})
         key = str(body["key"])
         if verb == "help.links":
-            return await self._relink(key, body)
+            return await self._relink(key, body, old)
         if verb == "help.about":
             return await self._describe(key, _fields(body), old)
         shown = await self._api.show(key)
@@ -111,13 +119,17 @@ class HelpCentre:
             return await self._api.remove_shelf(key)
         if verb == "help.article":
             await self._api.remove(key)
-        elif verb == "help.redirect" and key:
-            try:
-                await self._client.write("DELETE", f"/helpdesk/redirection/{key}", may_refuse=True)
-            except Rejected as error:
-                if not error.field.endswith("not_found"):
-                    raise
+        elif verb == "help.redirect":
+            for one in filter(None, key.split(",")):
+                await self._drop_redirection(one)
         return True
+
+    async def _drop_redirection(self, name: str) -> None:
+        try:
+            await self._client.write("DELETE", f"/helpdesk/redirection/{segment(name)}", may_refuse=True)
+        except Rejected as error:
+            if not error.field.endswith("not_found"):
+                raise
 
     async def adopt(self, call: Call) -> Adopted | None:
         """Look whether the effect of an operation stands there, by its path, name or title; nothing is written."""
@@ -129,23 +141,31 @@ class HelpCentre:
             made = Origin.CREATED if found is not None and found[1] else Origin.ADOPTED
             return Adopted(receipt=Receipt({"id": found[0]}, made), same=True) if found is not None else None
         if verb == "help.article":
-            key = await self._api.find_article(body)
-            if key is not None:
-                return Adopted(receipt=Receipt({"id": key}), same=True)
-            # Told by now, it bears its own title.
+            # Told by now, it mostly bears its own title.
             key = await self._api.find_article({**body, "title": body["final"]}) if body.get("final") else None
-            return Adopted(receipt=Receipt({"id": key}, Origin.ADOPTED), same=True) if key is not None else None
+            if key is not None:
+                return Adopted(receipt=Receipt({"id": key}, Origin.ADOPTED), same=True)
+            key = await self._api.find_article(body)
+            return Adopted(receipt=Receipt({"id": key}), same=True) if key is not None else None
         if verb == "help.redirect":
             there = await self._redirection(str(body["path"]))
             return Adopted(receipt=there, same=True) if there is not None else None
         return await self._adopt_fields(verb, str(body["key"]), body)
+
+    async def _seen(self, key: str) -> Shown | None:
+        """An article, read once for all that is asked of it: while a journal is rebuilt nothing is written."""
+        if key not in self._shown:
+            while len(self._shown) >= _KEPT:
+                self._shown.pop(next(iter(self._shown)))
+            self._shown[key] = await self._api.show(key)
+        return self._shown[key]
 
     async def _adopt_upload(self, body: Mapping[str, Any]) -> Adopted | None:
         """Where a picture went: its place in the text tells, where that has as many addresses as it was written with.
 
         Else it is sent once more, which is waste and no harm.
         """
-        shown = await self._api.show(str(body["key"]))
+        shown = await self._seen(str(body["key"]))
         addresses = pictured(shown.content) if shown is not None else []
         nth = int(body["nth"])
         if nth < 0 or len(addresses) != body["of"] or not is_file(addresses[nth], self._settings):
@@ -161,14 +181,15 @@ class HelpCentre:
             there = {"title": shelf.name, "description": shelf.description}
             written = _written({**fields, **{name: there[name] for name in there if name in fields}})
             return Adopted(receipt=Receipt({"id": key}, written=written), same=written == _written(fields))
-        shown = await self._api.show(key)
+        shown = await self._seen(key)
         if shown is None:
             return None
         if verb == "help.links":
             rows: Any = body["links"]
             links = {str(row["old"]): str(row["new"]) for row in rows if row["new"]}
             same = relinked(shown.content, links) == shown.content
-            return Adopted(receipt=Receipt({"id": key}), same=same)
+            written = msgspec.json.encode(links, order="sorted").decode()
+            return Adopted(receipt=Receipt({"id": key, "links": written}), same=same)
         if verb == "help.publish":
             url = await self._api.url(key) if shown.published else ""
             receipt = Receipt({"id": key, "url": url}, written={"published": digest(shown.published)})
@@ -213,19 +234,32 @@ class HelpCentre:
         published = bool(body["published"])
         if write:
             await self._api.publish(key, published=published, featured=bool(body["featured"]))
-        url = await self._api.url(key) if published else ""
+        url = await self._url(key) if published else ""
         return Receipt({"id": key, "url": url}, unchanged=not write, written={"published": digest(published)})
 
-    async def _relink(self, key: str, body: Mapping[str, Any]) -> Receipt:
-        """Links to articles that have their new addresses by now; the rest of the text is not touched."""
+    async def _url(self, key: str) -> str:
+        """Where it is read; asked again as long as a read may lag behind its publication."""
+        until = self._clock.monotonic() + self._settings.read_lag_s
+        while not (url := await self._api.url(key)) and self._clock.monotonic() < until:
+            await self._clock.sleep(_PAUSE_S)
+        return url
+
+    async def _relink(self, key: str, body: Mapping[str, Any], old: Receipt | None = None) -> Receipt:
+        """Links to articles that have their new addresses by now; the rest of the text is not touched.
+
+        What a link was led to before is led on: the address of an article follows its title.
+        """
         rows: Any = body["links"]
         links = {str(row["old"]): str(row["new"]) for row in rows if row["new"]}
+        before = msgspec.json.decode(old.values.get("links", "{}"), type=dict[str, str]) if old is not None else {}
+        wanted = {before[one]: new for one, new in links.items() if before.get(one, new) != new} | links
+        receipt = Receipt({"id": key, "links": msgspec.json.encode(links, order="sorted").decode()})
         shown = await self._api.show(key) if links else None
-        content = relinked(shown.content, links) if shown is not None else ""
+        content = relinked(shown.content, wanted) if shown is not None else ""
         if shown is not None and content != shown.content:
             await self._api.write(key, {"content": content})
-            return Receipt({"id": key})
-        return Receipt({"id": key}, unchanged=True)
+            return receipt
+        return msgspec.structs.replace(receipt, unchanged=True)
 
     async def _redirection(self, path: str) -> Receipt | None:
         number, seen = 1, set[str]()

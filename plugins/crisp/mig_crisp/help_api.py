@@ -163,14 +163,15 @@ async def list_locales(client: CrispClient) -> list[str]:
     found: dict[str, None] = {}
     for page in range(1, 100):
         rows = await client.get(f"/helpdesk/locales/{page}")
-        fresh = [name for name in map(_locale, rows if isinstance(rows, list) else []) if name and name not in found]
+        fresh = [name for name in map(locale_in, rows if isinstance(rows, list) else []) if name and name not in found]
         found |= dict.fromkeys(fresh)
         if not fresh:
             break
     return list(found)
 
 
-def _locale(row: object) -> str:
+def locale_in(row: object) -> str:
+    """The locale a row of the list names."""
     return str(row.get("locale") or "") if isinstance(row, Mapping) else str(row)
 
 

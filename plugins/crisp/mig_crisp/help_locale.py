@@ -23,6 +23,8 @@ class LocaleHelp:
     def __init__(self, client: CrispClient, locales: Locales) -> None:
         self._client = client
         self._locales = locales
+        self._standing: dict[str, dict[str, str]] = {}
+        """Of a locale, or of a category, the keys of what stands there, by name."""
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def articles(self, locale: str) -> AsyncIterator[list[Shown]]:
@@ -37,9 +39,15 @@ class LocaleHelp:
                     continue
                 top = _shelf(locale, row)
                 found.append(top)
-                async for sections in self._pages(f"{_at(locale)}/category/{segment(split(top.key)[1])}/sections"):
-                    found += [_section(top.key, one) for one in sections if one.get("section_id")]
+                found += [section async for section in self._sections(top.key)]
             yield found
+
+    async def _sections(self, top: str) -> AsyncIterator[Shelf]:
+        locale, name = split(top)
+        async for rows in self._pages(f"{_at(locale)}/category/{segment(name)}/sections"):
+            for row in rows:
+                if row.get("section_id"):
+                    yield _section(top, row)
 
     async def show(self, key: str) -> Shown | None:
         locale, name = split(key)
@@ -59,28 +67,40 @@ class LocaleHelp:
         await self._locales.ensure(locale)
         # Two of one name are one: nothing else tells them apart, and two at once must not both find none.
         async with self._locks[locale]:
-            there = await self._named(locale, above, str(body["name"]))
-            if there is not None:
-                return there, False
-            if above:
-                top = segment(split(above)[1].partition("/")[0])
-                made = await self._client.write(
-                    "POST", f"{_at(locale)}/category/{top}/section", {"name": body["name"]}, may_refuse=True
-                )
-                return f"{above}/{made_id(made, 'section_id')}", True
-            made = await self._client.write("POST", f"{_at(locale)}/category", {"name": body["name"]}, may_refuse=True)
-            return f"{locale}/{made_id(made, 'category_id')}", True
+            names = self._standing.get(above or locale)
+            if names is None:  # what somebody adds by hand from now on is another, whatever it is called
+                names = self._standing[above or locale] = await self._names(locale, above)
+            name = str(body["name"])
+            if name in names:
+                return names[name], False
+            names[name] = key = await self._made(locale, above, name)
+            return key, True
+
+    async def _made(self, locale: str, above: str, name: str) -> str:
+        if above:
+            top = segment(split(above)[1].partition("/")[0])
+            path = f"{_at(locale)}/category/{top}/section"
+            made = await self._client.write("POST", path, {"name": name}, may_refuse=True)
+            return f"{above}/{made_id(made, 'section_id')}"
+        made = await self._client.write("POST", f"{_at(locale)}/category", {"name": name}, may_refuse=True)
+        return f"{locale}/{made_id(made, 'category_id')}"
 
     async def find_shelf(self, body: Mapping[str, Any]) -> tuple[str, bool] | None:
-        found = await self._named(str(body["locale"]), str(body["above"]), str(body["name"]))
+        names = await self._names(str(body["locale"]), str(body["above"]))
+        found = names.get(str(body["name"]))
         return (found, False) if found is not None else None
 
-    async def _named(self, locale: str, above: str, name: str) -> str | None:
-        async for page in self.shelves(locale):
-            for one in page:
-                if one.name == name and one.above == above:
-                    return one.key
-        return None
+    async def _names(self, locale: str, above: str) -> dict[str, str]:
+        """What stands on a shelf, or at the top: the first of each name."""
+        names: dict[str, str] = {}
+        if above:
+            async for section in self._sections(above):
+                names.setdefault(section.name, section.key)
+            return names
+        async for rows in self._pages(f"{_at(locale)}/categories"):
+            for shelf in [_shelf(locale, row) for row in rows if row.get("category_id")]:
+                names.setdefault(shelf.name, shelf.key)
+        return names
 
     async def remove_shelf(self, key: str) -> bool:
         locale, name = split(key)

@@ -183,6 +183,7 @@ KEEPS: Mapping[tuple[Kind, str], Keep] = {
     (ATTRIBUTE, "sensitive"): Keep("lost", "Crisp's data knows no such thing"),
     (RATING, "conversation"): Keep("moved:the conversation it stands in"),
     (RATING, "contact"): Keep("moved:its conversation's contact"),
+    (CATEGORY, "languages"): Keep("lost", "Crisp does not join the languages of a category"),
     (CATEGORY, "group"): Keep("lost", "Crisp does not join the languages of a category"),
     (ARTICLE, "group"): Keep("lost", "Crisp does not join the languages of an article"),
     (ARTICLE, "languages"): Keep("lost", "Crisp does not join the languages of an article"),

@@ -22,9 +22,12 @@ def category(record: Category, look: Lookup, settings: CrispSettings) -> Decisio
         return Decision(Fate.ARCHIVE, record, "it is the hidden root of its knowledge base, which nobody sees")
     if not locale:
         return Decision(Fate.ARCHIVE, record, _no_locale(record.language))
+    rival = _first(record.languages, locale, settings) or record.language
+    if rival != record.language:
+        return Decision(Fate.ARCHIVE, record, f'it is there in {rival}: both go to the locale "{locale}"')
     losses: list[Loss] = []
     above = look(record.parent) if record.parent is not None else None
-    parent = record.parent if isinstance(above, Category) and _stands(above, settings) else None
+    parent = _shelf(record.parent, look, settings) if record.parent is not None else None
     if parent is not None and is_circle(record, look):
         parent = None
         losses.append(Loss("parent", "changed", "its categories stand in a circle: it goes to the top"))
@@ -53,7 +56,7 @@ def article(record: Article, look: Lookup, settings: CrispSettings) -> Decision:
         return Decision(Fate.ARCHIVE, record, "it has neither a title nor a text in this language")
     if not locale:
         return Decision(Fate.ARCHIVE, record, _no_locale(record.language))
-    rival = next((one for one in record.languages if locale_of(one, settings) == locale), record.language)
+    rival = _first(record.languages, locale, settings) or record.language
     if rival != record.language:
         why = f'it is there in {rival}: both go to the locale "{locale}". Name another for one in help_locales'
         return Decision(Fate.ARCHIVE, record, why)
@@ -67,7 +70,7 @@ def article(record: Article, look: Lookup, settings: CrispSettings) -> Decision:
         )
     elif record.status not in ("published", "draft"):
         losses.append(Loss("status", "changed", "an unknown status became draft"))
-    standing = [ref for ref in record.categories if _is_shelf(ref, look, settings)]
+    standing = [one for ref in record.categories if (one := _shelf(ref, look, settings)) is not None]
     if len(standing) > 1:
         losses.append(Loss("categories", "changed", "an article stands in one category: the first"))
     if len(standing) < len(record.categories):
@@ -108,9 +111,18 @@ def _stands(shelf: Category, settings: CrispSettings) -> bool:
     return not shelf.deleted and not _is_root(shelf) and bool(locale_of(shelf.language, settings))
 
 
-def _is_shelf(ref: Ref, look: Lookup, settings: CrispSettings) -> bool:
+def _shelf(ref: Ref, look: Lookup, settings: CrispSettings) -> Ref | None:
+    """The shelf that stands for another in its locale; None: none does."""
     found = look(ref)
-    return isinstance(found, Category) and _stands(found, settings)
+    if not isinstance(found, Category) or not _stands(found, settings):
+        return None
+    rival = _first(found.languages, locale_of(found.language, settings), settings)
+    return ref if rival in ("", found.language) else Ref(ref.kind, f"{found.group}.{rival}")
+
+
+def _first(languages: list[str], locale: str, settings: CrispSettings) -> str:
+    """Of several languages that go to one locale the first."""
+    return next((one for one in languages if locale_of(one, settings) == locale), "")
 
 
 def _is_root(record: object) -> bool:

@@ -6,10 +6,10 @@ from typing import Any
 
 import structlog
 
-from mig import Refused, Usage
+from mig import Refused, Rejected, Usage
 from mig_crisp.agents import read_agents
 from mig_crisp.client import CrispClient
-from mig_crisp.help_api import list_locales
+from mig_crisp.help_api import locale_in
 from mig_crisp.office import Office, Operator
 from mig_crisp.settings import CrispSettings
 
@@ -55,10 +55,16 @@ async def _help_api(client: CrispClient, settings: CrispSettings) -> str:
         return ""
     if settings.helpdesk_api != "auto":
         return settings.helpdesk_api
-    locales = await list_locales(client)
+    rows = await client.probe("{site}/helpdesk/locales/1")
+    locales = [name for name in map(locale_in, rows if isinstance(rows, list) else []) if name]
     # Of a locale that is not there both may answer 404: then the older one, which is documented, is taken.
-    status = await client.status(f"{{site}}/helpdesk/tree/list/{locales[0]}/articles/1") if locales else 404
-    return "tree" if status in (200, 206) else "locale"
+    if not locales:
+        return "locale"
+    try:
+        found = await client.probe(f"{{site}}/helpdesk/tree/list/{locales[0]}/articles/1")
+    except Rejected:  # 405: no such route
+        return "locale"
+    return "tree" if found is not None else "locale"
 
 
 async def _plan(client: CrispClient, settings: CrispSettings) -> str:

@@ -138,7 +138,13 @@ class _Article:
                 _put("shelf", root, {"key": _KEY, "shelf": FromReceipt("birth", of=shelf, default="", required=False)})
             )
         operations.append(_put("text", root, text, requests=3 if tree else 1))
-        state = {"key": _KEY, "published": root.status == "published", "featured": tree and root.featured}
+        # By its title: where it is read may follow from that.
+        state = {
+            "key": _KEY,
+            "published": root.status == "published",
+            "featured": tree and root.featured,
+            "named": root.title,
+        }
         operations.append(_put("publish", root, state, requests=2))
         if self._links:
             operations.append(self._relinked(written.text))
@@ -220,7 +226,8 @@ class _Article:
             for url, ref in sorted(self._links.items())
         ]
         body = {"key": _KEY, "links": links, "text": digest(text)}
-        return _put("links", self._root, body, requests=2, phase=1)
+        # It carries nothing, so that it is due whenever the text was told anew, also in the phase after that.
+        return msgspec.structs.replace(_put("links", self._root, body, requests=2, phase=1), carries=())
 
     def _path_of(self, ref: Ref) -> str:
         other = self._look(ref)
@@ -228,7 +235,7 @@ class _Article:
             return ""
         shelf = self._look(other.categories[0]) if other.categories else None
         chain = shelves(shelf, self._look) if isinstance(shelf, Category) else []
-        return "/".join([*(one.slug for one in chain), other.slug, other.status])
+        return "/".join([*(one.slug for one in chain), other.slug, other.title, other.status])
 
     def _redirections(self, declined: list[Declined]) -> list[Operation]:
         rows: list[Operation] = []

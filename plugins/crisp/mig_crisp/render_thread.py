@@ -117,7 +117,7 @@ class ThreadRenderer:
                     rows += self._note(record)
             elif isinstance(record, Rating):
                 rows += self._rating(record)
-        return self._saying.spread(rows), notepad
+        return _with_ratings(self._saying.spread([row for row in rows if not _is_rating(row)]), rows), notepad
 
     def _transcript(self, conversation: Conversation) -> list[Operation]:
         """The whole thread as one note from the customer's side, so that it shows; then its files."""
@@ -138,14 +138,16 @@ class ThreadRenderer:
             body = self._saying.body(conversation.ref, part, last, "chat", piece, {"type": "note", "from": "user"}, {})
             rows.append(msgspec.structs.replace(self._saying.say(conversation.ref, part, body), carries=refs))
         self._losses.append((conversation.ref, Loss("messages", "moved", "one note holds the whole thread")))
-        for record in said:
+        for record in self._unit.records:
+            if isinstance(record, Rating):
+                rows += self._rating(record)
+            if not isinstance(record, Message | Note):
+                continue
             beside = self._files.get(record.ref, [])
             quiet: dict[str, Any] = {"type": "text", "from": "operator", "stealth": True}
             fields = {"type": "note", "from": "operator"} if isinstance(record, Note) else quiet
             parent = _Parent(record.ref, last, "chat", fields, None)
             rows += [*self._uploads(beside), *self._file_rows(parent, beside)]
-        for one in self._unit.records:
-            rows += self._rating(one) if isinstance(one, Rating) else []
         return rows
 
     def _rating(self, rating: Rating) -> list[Operation]:
@@ -456,6 +458,19 @@ def rating_line(rating: Rating) -> str:
     words = [f"rating {rating.rating:g}"] if rating.rating is not None else []
     words += [f"score {rating.score:g}"] if rating.score is not None else []
     return f"[{', '.join(words) or 'rating'}]"
+
+
+def _with_ratings(spread: list[Operation], rows: Sequence[Operation]) -> list[Operation]:
+    """Ratings keep their own time, for they are nobody's word in the talk: each goes behind what it came behind."""
+    found, before = list(spread), ""
+    for row in rows:
+        if _is_rating(row):
+            said = [index for index, one in enumerate(found) if "message" in one.body]
+            behind = next((index + 1 for index, one in enumerate(found) if one.name == before), None)
+            found.insert(behind if behind is not None else min(said, default=len(found)), row)
+        if "message" in row.body:
+            before = row.name
+    return found
 
 
 def _is_rating(row: Operation) -> bool:

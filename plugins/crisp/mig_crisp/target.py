@@ -88,6 +88,7 @@ class CrispTarget:
         uploads: Moves the bytes of files.
         check: Looks the workspace over.
         downloads: Reads files back.
+        clock: Between two looks at what was just written.
     """
 
     stands = (CONTACT, CONVERSATION, CATEGORY, ARTICLE)
@@ -101,6 +102,7 @@ class CrispTarget:
         uploads: Uploads,
         check: Check,
         downloads: Downloads,
+        clock: mig.Clock,
     ) -> None:
         self._settings = settings
         self._client = client
@@ -110,7 +112,7 @@ class CrispTarget:
         self._teams = Teams(client)
         locales = Locales(client)
         api = help_api(client, locales, office.help_api)
-        self._help = HelpCentre(client, api, settings) if api is not None else None
+        self._help = HelpCentre(client, api, settings, clock) if api is not None else None
         self._help_reader = HelpReader(api, locales, settings) if api is not None else None
         self._uploads = uploads
         self._check = check
@@ -269,7 +271,7 @@ async def open_target(settings: CrispSettings, access: mig.Access) -> AsyncItera
             uploads = Uploads(client, events, outside, access.clock, settings)
             people = People(client, settings.max_notepad, access.clock, settings.read_lag_s)
             check = Check(client, office, events, access.clock, settings)
-            yield CrispTarget(settings, client, office, people, uploads, check, Downloads(outside))
+            yield CrispTarget(settings, client, office, people, uploads, check, Downloads(outside), access.clock)
         finally:
             await events.close()
 

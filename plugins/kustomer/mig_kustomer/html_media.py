@@ -154,7 +154,10 @@ def _holds_files(url: str) -> bool:
 
 def _name(url: str, alt: str) -> str:
     if url[:5].lower() == "data:":
-        return alt
+        # Its words alone have no ending, and targets take files by their endings.
+        ending = next((ending for ending, mime in _MIMES.items() if mime == _mime(url)), "")
+        named = not ending or _MIMES.get(alt.rpartition(".")[2].lower()) == _mime(url)
+        return alt if named or not alt else f"{alt}.{ending}"
     try:
         last = unquote(urlsplit(url).path.rpartition("/")[2])
     except ValueError:

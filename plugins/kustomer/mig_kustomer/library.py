@@ -45,12 +45,12 @@ def categories(row: Reading) -> list[Record]:
     langs = row.resource.get("attributes")
     langs = langs.get("langs") if isinstance(langs, dict) else None
     names = list(langs) if isinstance(langs, dict) and langs else [""]
-    made = [_category(row, name, langs[name] if isinstance(langs, dict) and langs else None) for name in names]
+    made = [_category(row, name, names, langs[name] if isinstance(langs, dict) and langs else None) for name in names]
     _pass_on(row, [one for one, _ in made], [warning for _, odd in made for warning in odd])
     return [one for one, _ in made]
 
 
-def _category(row: Reading, language: str, entry: Any) -> tuple[Category, list[Oddity]]:
+def _category(row: Reading, language: str, languages: list[str], entry: Any) -> tuple[Category, list[Oddity]]:
     one = _copy(row, Ref(CATEGORY, _in(row.ref.id, language)))
     at = one.attributes
     at.mapping("langs")  # each record keeps what is said of its own language
@@ -70,6 +70,7 @@ def _category(row: Reading, language: str, entry: Any) -> tuple[Category, list[O
         base=_one_of(one, at, "knowledgeBase", KNOWLEDGE_BASE, None),
         position=at.count("position"),
         published=not any([at.yes_no("published") is False, said.flag("disabled")]),
+        languages=languages,
         deleted=any([at.flag("deleted"), at.since("deletedAt")]),
     )
     left, extra = said.rest() if isinstance(entry, dict) else entry, one.extra()

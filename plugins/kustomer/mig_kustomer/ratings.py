@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mig import AGENT, RATING, Rating, Record, Ref
+from mig import AGENT, RATING, Oddity, Rating, Record, Ref
 from mig_kustomer.reading import Reading, as_time
 
 
@@ -50,7 +50,7 @@ def rating(row: Reading, contact: Ref | None) -> list[Record]:
         answers=answers or [],
         extra=_extra(one),
     )
-    row.warnings += one.warnings
+    row.warnings += [Oddity(odd.ref, f"satisfactionLevel.{odd.field}", odd.why) for odd in one.warnings]
     return [record]
 
 
