@@ -295,7 +295,7 @@ async def test_the_law_sees_an_expectation_that_does_not_hold() -> None:
     async with workspace() as (target, _):
         parts = (target._settings, target._client, target._office, target._people, target._uploads, target._check)
         with pytest.raises(Broken, match="expected"):
-            await deliver(Mistaken(*parts, target._downloads), TALK)
+            await deliver(Mistaken(*parts, target._downloads, SystemClock()), TALK)
 
 
 def _mark(row: dict[str, Any]) -> tuple[str, int]:

@@ -351,7 +351,7 @@ def odd_names(made: Hostile, pick: Pick) -> None:
     for kind, type_ in (("teams", "team"), ("queues", "queue"), ("tags", "tag")):
         named = made.add(kind, type_, {"name": pick(NAMES), "displayName": pick(NAMES)})
         at = {"tags": [named]} if kind == "tags" else {"assignedTeams": [named]}
-        talk = made.conversation(name=pick(NAMES), **at, assignedUsers=[made.user])
+        talk = made.conversation(name=pick(NAMES), **at, assignedUsers=[made.user])  # type: ignore[arg-type]
         made.said(talk, {"createdBy": made.user}, direction="out", subject=pick(NAMES))
         made.noted(talk)
 
@@ -418,9 +418,9 @@ def imitations(made: Hostile, pick: Pick) -> None:
     made.said(made.conversation(name=pick(ours)), preview=pick(ours), subject=pick(ours))
     made.article({"de": {"title": pick(ours), "htmlBody": pick(ours), "metaDescription": pick(ours)}})
     at = {"custom": {"source": pick(ours), "source_id": pick(ours), "mig": pick(ours)}}
-    made.customer = made.person(name=pick(ours), emails=[{"email": "ours@example.org"}], **at)
+    made.customer = made.person(name=pick(ours), emails=[{"email": "ours@example.org"}], **at)  # type: ignore[arg-type]
     made.noted(None, body=pick(ours))
-    made.said(made.conversation(**at), **at)
+    made.said(made.conversation(**at), **at)  # type: ignore[arg-type]
 
 
 def same_addresses(made: Hostile, pick: Pick) -> None:

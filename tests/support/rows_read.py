@@ -1,4 +1,4 @@
-"""What a desk's file says of its help centre and ratings, and what an archive's folder holds; no code of the product."""
+"""What a desk's file says of its help centre and ratings, and what an archive's folder holds."""
 
 from __future__ import annotations
 
@@ -121,7 +121,8 @@ def shelf_names(desk: Desk) -> Iterator[tuple[tuple[str, str], str]]:
         for language in facts(row)["langs"]:
             names: list[str] = []
             above: Json | None = row
-            while above is not None and not facts(above)["root"]:
+            # Where the shelf above is not there in this language, its readers find this one at the top.
+            while above is not None and not facts(above)["root"] and language in facts(above)["langs"]:
                 names.insert(0, facts(above)["langs"][language]["title"])
                 above = desk.get("kb_categories", facts(above).get("parent"))
             base = bases[facts(row)["knowledgeBase"]]

@@ -23,8 +23,8 @@ from mig_crisp.mapping import CrispMapper
 from mig_crisp.render_files import file_name
 from mig_crisp.settings import CrispSettings
 from mig_crisp.text import joined, parts, slug
-from mig_kustomer.parse import parse
 from mig_kustomer.names import is_usable
+from mig_kustomer.parse import parse
 from mig_kustomer.wire import DEEPEST, is_deep, read, split
 from unit_desk import Desk, conversation, message
 from unit_look import Look

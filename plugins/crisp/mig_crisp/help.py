@@ -188,8 +188,8 @@ class HelpCentre:
             rows: Any = body["links"]
             links = {str(row["old"]): str(row["new"]) for row in rows if row["new"]}
             same = relinked(shown.content, links) == shown.content
-            written = msgspec.json.encode(links, order="sorted").decode()
-            return Adopted(receipt=Receipt({"id": key, "links": written}), same=same)
+            led = msgspec.json.encode(links, order="sorted").decode()
+            return Adopted(receipt=Receipt({"id": key, "links": led}), same=same)
         if verb == "help.publish":
             url = await self._api.url(key) if shown.published else ""
             receipt = Receipt({"id": key, "url": url}, written={"published": digest(shown.published)})
