@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from html import unescape
 from urllib.parse import unquote
 
 from bs4 import BeautifulSoup
@@ -21,6 +22,14 @@ _MARKDOWN = MarkdownIt("commonmark").enable("table")
 _WITHIN = ("a", "b", "i", "u", "em", "strong", "code", "span", "img")
 """Tags that end no word."""
 _UNSEEN = ("script", "style", "head", "title", "noscript", "template")
+
+
+_ENTITY = re.compile(r"&\w+;")
+
+
+def _known(entity: re.Match[str]) -> str:
+    """One that no browser knows is text, which the parser would take a letter of."""
+    return entity[0] if unescape(entity[0]) != entity[0] else f"&amp;{entity[0][1:]}"
 
 
 @dataclass
@@ -39,10 +48,17 @@ class Seen:
 
 
 def in_html(html: str) -> Seen:
-    """What a reader of the old help centre finds."""
-    soup = BeautifulSoup(html, "html.parser")
+    """What a reader of the old help centre finds; a cell that spans two columns in both, of a frame its address."""
+    soup = BeautifulSoup(_ENTITY.sub(_known, html), "html.parser")
     for tag in soup(_UNSEEN):
         tag.decompose()
+    for tag in soup("iframe"):
+        tag.replace_with(f" {tag.get('src', '')} ")
+    for tag in soup.find_all("td", colspan=True):
+        for _ in range(int(str(tag["colspan"])) - 1):
+            again = soup.new_tag("td")
+            again.string = tag.get_text(" ")
+            tag.insert_after(again)
     seen = Seen()
     for tag in soup.find_all(re.compile(r"^h[1-6]$")):
         seen.headings.append((int(tag.name[1]), _plain(tag.get_text())))

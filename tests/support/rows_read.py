@@ -96,6 +96,7 @@ def pages(desk: Desk) -> Iterator[Page]:
         if held.get("deleted"):
             continue
         for language, named in (held.get("langVersions") or {}).items():
+            named = named or {}
             shown = desk.get("kb_versions", _id(named.get("currentVersion")))
             version = shown or desk.get("kb_versions", _id(named.get("latestVersion")))
             told = {} if version is None else facts(version)
