@@ -104,7 +104,7 @@ TEXTS = NAMES | st.sampled_from(
     )
 )
 WEBSITES = st.sampled_from(
-    ("", "x", "javascript:alert(1)", "http://[", "https://" + "a" * 3000, "//x", "data:,", "file:///etc/passwd", "\0")
+    ("", "x", "javascript:alert(1)", "http://[", "https://" + "a" * 3000, "//x", "data:,", "file:/etc/passwd", "\0")
 )
 MAILS = st.sampled_from(
     (

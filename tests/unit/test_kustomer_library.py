@@ -55,6 +55,7 @@ def test_a_category_is_one_in_each_of_its_languages() -> None:
         description="All",
         parent=Ref(mig.CATEGORY, "k0.en_us"),
         base=Ref(Kind("knowledge_base"), "b1"),
+        languages=["en_us", "de"],
         extra={"hash": "32b862891", "root": False, "positions": [{"id": "a1"}], "categoryPositions": []},
     )
     assert isinstance(german, mig.Category)
