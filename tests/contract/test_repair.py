@@ -15,6 +15,7 @@ from audited import Audited, audited, told, with_phones
 from damages import DAMAGES
 from desk_made import write_organisation
 from desk_process import ACKNOWLEDGED, MIG
+from help_made import with_help_centre
 from mig_verify.report import write_repair
 
 BY_HAND = {
@@ -58,6 +59,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Audited]:
     folder = tmp_path_factory.mktemp("repaired")
     write_organisation(folder / "organisation.jsonl")
     with_phones(folder / "organisation.jsonl")
+    with_help_centre(folder / "organisation.jsonl")
     with audited(folder, dataset=folder / "organisation.jsonl", settings={"max_text": "120"}) as made:
         assert made.migrate().status == "completed"
         yield made

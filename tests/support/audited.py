@@ -132,11 +132,17 @@ class Audited:
         """The workspace's state, to be damaged; as it was when the context ends."""
         desk = self.workspace.desk
         kept = copy.deepcopy((desk.sessions.live, desk.people.live, desk.people_by_email))
+        centre = desk.helpdesk
+        shelves: tuple[Any, ...] = (centre.articles, centre.categories, centre.entries, centre.redirections)
+        held = copy.deepcopy([shelf.live for shelf in shelves]), dict(centre.locales)
         files = {key: (one.path, one.path.read_bytes()) for key, one in desk.bucket.uploads.items() if one.path}
         try:
             yield desk
         finally:
             desk.sessions.live, desk.people.live, desk.people_by_email = kept
+            for shelf, live in zip(shelves, held[0], strict=True):
+                shelf.live = live
+            centre.locales = held[1]
             for key, (path, content) in files.items():
                 path.write_bytes(content)
                 desk.bucket.uploads[key].path = path

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from help_made import ARTICLES, BILLING, INVOICES
+from mig_crisp.sandbox.helpdesk import Article, Category
 from mig_crisp.sandbox.workspace import Message, Profile, Session, Workspace
 
 Desk = Workspace
@@ -723,6 +725,420 @@ def _(desk: Desk) -> Hurt:
     message, name, _ = _file(desk)
     put(message, timestamp=message.timestamp + 1)
     return Hurt("mismatched", "attachment", name)
+
+
+# ---- ratings ---------------------------------------------------------------------------------------------------------
+
+
+def _rating(desk: Desk) -> tuple[Session, Message, str]:
+    """The note of a rating with a comment."""
+    return pick(desk, lambda one: "\n" in one.view["content"], "rating")
+
+
+@damage("a rating's note is dropped")
+def _(desk: Desk) -> Hurt:
+    session, message, name = _rating(desk)
+    session.remove(message)
+    return Hurt("missing", "rating", name, level="census")
+
+
+@damage("a rating's note stands twice")
+def _(desk: Desk) -> Hurt:
+    session, message, name = _rating(desk)
+    again(session, message, 4713)
+    return Hurt("doubled", "rating", name, level="census")
+
+
+@damage("a rating's comment is changed")
+def _(desk: Desk) -> Hurt:
+    _, message, name = _rating(desk)
+    say(message, message.view["content"] + "!")
+    return Hurt("mismatched", "rating", name, level="values")
+
+
+@damage("a rating's note tells another number")
+def _(desk: Desk) -> Hurt:
+    _, message, name = _rating(desk)
+    content = message.view["content"]
+    number = next(letter for letter in content if letter.isdigit())
+    say(message, content.replace(number, str((int(number) + 1) % 10), 1))
+    return Hurt("mismatched", "rating", name, level="values")
+
+
+@damage("a rating is a day late")
+def _(desk: Desk) -> Hurt:
+    session, message, name = _rating(desk)
+    session.remove(message)
+    put(message, timestamp=message.timestamp + 86_400_000)
+    session.insert(message)
+    return Hurt("mismatched", "rating", name, "at")
+
+
+@damage("a rating is a millisecond early")
+def _(desk: Desk) -> Hurt:
+    _, message, name = _rating(desk)
+    put(message, timestamp=message.timestamp - 1)
+    return Hurt("mismatched", "rating", name, "at")
+
+
+@damage("a rating can be read by the customer")
+def _(desk: Desk) -> Hurt:
+    _, message, name = _rating(desk)
+    put(message, type="text")
+    return Hurt("mismatched", "rating", name, "extra.type", "structure")
+
+
+@damage("a rating's note is of somebody else")
+def _(desk: Desk) -> Hurt:
+    _, message, name = _rating(desk)
+    put(message, user={"type": "website", "nickname": "Somebody Else"})
+    return Hurt("mismatched", "rating", name, "agent")
+
+
+@damage("a rating stands in another thread")
+def _(desk: Desk) -> Hurt:
+    session, message, name = _rating(desk)
+    session.remove(message)
+    next(one for one in threads(desk) if one is not session).insert(message)
+    return Hurt("mismatched", "rating", name, "place", "structure")
+
+
+@damage("a thread's data tells another rating")
+def _(desk: Desk) -> Hurt:
+    session, _, name = _rating(desk)
+    _data(session, csat_rating=session.metas["data"]["csat_rating"] + 1)
+    return Hurt("mismatched", "conversation", name, "extra.data")
+
+
+@damage("a thread's data has lost its score")
+def _(desk: Desk) -> Hurt:
+    session, _, name = _rating(desk)
+    _data(session, csat_score=None)
+    return Hurt("mismatched", "conversation", name, "extra.data")
+
+
+@damage("a thread's data has another comment")
+def _(desk: Desk) -> Hurt:
+    session, _, name = _rating(desk)
+    _data(session, csat_comment="Another comment")
+    return Hurt("mismatched", "conversation", name, "extra.data")
+
+
+@damage("a thread nobody rated has a rating in its data")
+def _(desk: Desk) -> Hurt:
+    session, name = _thread(desk, lambda one: "csat_rating" not in one.metas["data"])
+    _data(session, csat_rating=1)
+    return Hurt("mismatched", "conversation", name)
+
+
+# ---- the help centre -------------------------------------------------------------------------------------------------
+
+
+def article(desk: Desk, name: str = "pay", language: str = "en_us") -> tuple[Article, str]:
+    """An article of the dataset in a language, and the source's id of it."""
+    title = ARTICLES[name].texts[language].title
+    found = [one for one in desk.helpdesk.articles.live.values() if one.title == title]
+    assert len(found) == 1, title
+    return found[0], f"{ARTICLES[name].id}.{language}"
+
+
+def rewrite(desk: Desk, old: str, new: str, *, count: int = 1) -> str:
+    """Put other words into the article that has something of everything; the source's id of it."""
+    one, name = article(desk)
+    assert old in one.content, one.content
+    one.content = one.content.replace(old, new, count)
+    return name
+
+
+@damage("an article is removed")
+def _(desk: Desk) -> Hurt:
+    one, name = article(desk)
+    desk.helpdesk.articles.drop(one.article_id)
+    return Hurt("missing", "article", name, level="census")
+
+
+@damage("an article has another title")
+def _(desk: Desk) -> Hurt:
+    one, name = article(desk)
+    one.title = "How not to pay"
+    return Hurt("mismatched", "article", name, "title", "values")
+
+
+@damage("an article has another description")
+def _(desk: Desk) -> Hurt:
+    one, name = article(desk)
+    one.description = "About something else"
+    return Hurt("mismatched", "article", name, "description", "values")
+
+
+@damage("an article has lost its description")
+def _(desk: Desk) -> Hurt:
+    one, name = article(desk)
+    one.description = ""
+    return Hurt("mismatched", "article", name, "description", "values")
+
+
+@damage("a heading of an article is lost")
+def _(desk: Desk) -> Hurt:
+    name = rewrite(desk, "## Before you pay\n\n", "")
+    return Hurt("mismatched", "article", name, "extra.headings", "values")
+
+
+@damage("a heading of an article is of another level")
+def _(desk: Desk) -> Hurt:
+    name = rewrite(desk, "## Before you pay", "### Before you pay")
+    return Hurt("mismatched", "article", name, "extra.headings", "values")
+
+
+@damage("a heading of an article is mere text")
+def _(desk: Desk) -> Hurt:
+    name = rewrite(desk, "## Before you pay", "Before you pay")
+    return Hurt("mismatched", "article", name, "extra.headings", "values")
+
+
+@damage("an item of a list is lost")
+def _(desk: Desk) -> Hurt:
+    name = rewrite(desk, "* In cash\n", "")
+    return Hurt("mismatched", "article", name, level="values")
+
+
+@damage("an item of a list within a list stands in the outer one")
+def _(desk: Desk) -> Hurt:
+    name = rewrite(desk, "  * elsewhere", "* elsewhere")
+    return Hurt("mismatched", "article", name, level="values")
+
+
+@damage("a numbered list has no numbers")
+def _(desk: Desk) -> Hurt:
+    name = rewrite(desk, "1. Open the parcel\n2. Count", "* Open the parcel\n* Count")
+    return Hurt("mismatched", "article", name, level="values")
+
+
+@damage("a row of a table is lost")
+def _(desk: Desk) -> Hurt:
+    name = rewrite(desk, "| Card | 1 |\n", "")
+    return Hurt("mismatched", "article", name, level="values")
+
+
+@damage("two rows of a table change places")
+def _(desk: Desk) -> Hurt:
+    name = rewrite(desk, "| Card | 1 |\n| Invoice | 14 \\* |", "| Invoice | 14 \\* |\n| Card | 1 |")
+    return Hurt("mismatched", "article", name, level="values")
+
+
+@damage("a cell of a table is changed")
+def _(desk: Desk) -> Hurt:
+    name = rewrite(desk, "| Card | 1 |", "| Card | 2 |")
+    return Hurt("mismatched", "article", name, level="values")
+
+
+@damage("the last rows of a long table are lost")
+def _(desk: Desk) -> Hurt:
+    one, name = article(desk, "zones")
+    one.content = "\n".join(line for line in one.content.split("\n") if "Zone 119" not in line)
+    return Hurt("mismatched", "article", name, level="values")
+
+
+@damage("a link between articles leads to another article")
+def _(desk: Desk) -> Hurt:
+    there = desk.helpdesk.article_url(article(desk, "refund")[0])
+    elsewhere = desk.helpdesk.article_url(article(desk, "zones")[0])
+    name = rewrite(desk, there, elsewhere)
+    return Hurt("mismatched", "article", name, "extra.links", "values")
+
+
+@damage("a link between articles leads to the old help centre")
+def _(desk: Desk) -> Hurt:
+    there = desk.helpdesk.article_url(article(desk, "refund")[0])
+    name = rewrite(desk, there, f"https://kb0.example.com{ARTICLES['refund'].path('en_us')}")
+    return Hurt("mismatched", "article", name, "extra.links", "values")
+
+
+@damage("a link to somebody else leads elsewhere")
+def _(desk: Desk) -> Hurt:
+    name = rewrite(desk, "https://example.org/x?a=1&b=2#c", "https://example.org/x?a=1&b=3#c")
+    return Hurt("mismatched", "article", name, "extra.links", "values")
+
+
+@damage("a link is mere text")
+def _(desk: Desk) -> Hurt:
+    name = rewrite(desk, "[somebody else](https://example.org/x?a=1&b=2#c)", "somebody else")
+    return Hurt("mismatched", "article", name, "extra.links", "values")
+
+
+def _picture(desk: Desk) -> str:
+    """A picture as it stands in the article."""
+    content = article(desk)[0].content
+    return content[content.index("![") : content.index(")", content.index("![")) + 1]
+
+
+@damage("a picture of an article is lost")
+def _(desk: Desk) -> Hurt:
+    name = rewrite(desk, _picture(desk), "")
+    return Hurt("mismatched", "article", name, level="values")
+
+
+@damage("a picture of an article lies on another host")
+def _(desk: Desk) -> Hurt:
+    picture = _picture(desk)
+    name = rewrite(desk, picture, f"{picture.partition('(')[0]}(https://elsewhere.example/a.gif)")
+    return Hurt("mismatched", "article", name, level="values")
+
+
+# FAULT: the audit does not look where a picture lies (expect_help.py and read_help.py compare what it is called): one
+# that shows nothing any more, or another host's, is not found.
+@damage("a picture of an article has no address")
+def _(desk: Desk) -> Hurt:
+    picture = _picture(desk)
+    name = rewrite(desk, picture, f"{picture.partition('(')[0]}()")
+    return Hurt("mismatched", "article", name, level="values")
+
+
+@damage("a word of an article is changed")
+def _(desk: Desk) -> Hurt:
+    name = rewrite(desk, "three", "four")
+    return Hurt("mismatched", "article", name, level="values")
+
+
+@damage("two words of an article change places")
+def _(desk: Desk) -> Hurt:
+    name = rewrite(desk, "of them", "them of")
+    return Hurt("mismatched", "article", name, level="values")
+
+
+@damage("a letter of an article changes its case")
+def _(desk: Desk) -> Hurt:
+    name = rewrite(desk, "That was all", "That was All")
+    return Hurt("mismatched", "article", name, level="values")
+
+
+@damage("what is said in code is changed")
+def _(desk: Desk) -> Hurt:
+    one, name = article(desk, "device")
+    assert "print('`')" in one.content
+    one.content = one.content.replace("    print", "print")
+    return Hurt("mismatched", "article", name, level="values")
+
+
+@damage("the body of an article is lost")
+def _(desk: Desk) -> Hurt:
+    one, name = article(desk)
+    one.content = ""
+    return Hurt("mismatched", "article", name, level="values")
+
+
+@damage("the bodies of two articles change places")
+def _(desk: Desk) -> Hurt:
+    (one, name), (other, _) = article(desk), article(desk, "refund")
+    one.content, other.content = other.content, one.content
+    return Hurt("mismatched", "article", name, level="values")
+
+
+@damage("the bodies of two languages of an article change places")
+def _(desk: Desk) -> Hurt:
+    (one, name), (other, _) = article(desk), article(desk, "pay", "de")
+    one.content, other.content = other.content, one.content
+    return Hurt("mismatched", "article", name, level="values")
+
+
+@damage("an article is not public any more")
+def _(desk: Desk) -> Hurt:
+    one, name = article(desk)
+    one.status, one.published_at = "draft", None
+    return Hurt("mismatched", "article", name, "status")
+
+
+@damage("everybody can read a draft")
+def _(desk: Desk) -> Hurt:
+    one, name = article(desk, "soon")
+    one.status, one.published_at = "published", one.created_at
+    return Hurt("mismatched", "article", name, "status")
+
+
+@damage("everybody can read what is for the desk only")
+def _(desk: Desk) -> Hurt:
+    one, name = article(desk, "inside")
+    one.status, one.published_at = "published", one.created_at
+    return Hurt("mismatched", "article", name, "status")
+
+
+@damage("an article is featured no more")
+def _(desk: Desk) -> Hurt:
+    one, name = article(desk)
+    one.featured = False
+    return Hurt("mismatched", "article", name, "featured", "values")
+
+
+@damage("an article stands in another category")
+def _(desk: Desk) -> Hurt:
+    (one, name), (other, _) = article(desk, "refund"), article(desk, "colour")
+    one.category_id, one.section_id = other.category_id, other.section_id
+    return Hurt("mismatched", "article", name, "extra.shelf")
+
+
+@damage("an article stands in no category")
+def _(desk: Desk) -> Hurt:
+    one, name = article(desk, "refund")
+    one.category_id = one.section_id = None
+    return Hurt("mismatched", "article", name, "extra.shelf")
+
+
+@damage("an article stands in another section")
+def _(desk: Desk) -> Hurt:
+    one, name = article(desk)
+    one.section_id = article(desk, "zones")[0].section_id
+    return Hurt("mismatched", "article", name, "extra.shelf")
+
+
+@damage("an article stands in another locale")
+def _(desk: Desk) -> Hurt:
+    one, name = article(desk, "loose", "de")
+    one.locale = "pt"
+    return Hurt("missing", "article", name, level="census")
+
+
+def _category(desk: Desk) -> tuple[Category, str]:
+    """A category with sections, and the source's id of it."""
+    found = [one for one in desk.helpdesk.categories.live.values() if one.name == f"{BILLING.name} [en_us]"]
+    assert len(found) == 1
+    return found[0], f"{BILLING.id}.en_us"
+
+
+@damage("a category has another name")
+def _(desk: Desk) -> Hurt:
+    one, name = _category(desk)
+    one.name = "Money"
+    return Hurt("mismatched", "category", name, "name")
+
+
+@damage("a category is removed")
+def _(desk: Desk) -> Hurt:
+    one, name = _category(desk)
+    desk.helpdesk.drop_category(one.category_id, desk.clock.now())
+    return Hurt("missing", "category", name, level="census")
+
+
+@damage("a section has another name")
+def _(desk: Desk) -> Hurt:
+    one, _ = _category(desk)
+    section = next(part for part in one.sections.values() if part["name"] == f"{INVOICES.name} [en_us]")
+    section["name"] = "Bills"
+    return Hurt("mismatched", "category", f"{INVOICES.id}.en_us", "name")
+
+
+@damage("a section is removed")
+def _(desk: Desk) -> Hurt:
+    one, _ = _category(desk)
+    found = next(key for key, part in one.sections.items() if part["name"] == f"{INVOICES.name} [en_us]")
+    desk.helpdesk.drop_section(one, found, desk.clock.now())
+    return Hurt("missing", "category", f"{INVOICES.id}.en_us", level="census")
+
+
+@damage("a locale is removed")
+def _(desk: Desk) -> Hurt:
+    name = article(desk, "device", "pt_br")[1]
+    desk.helpdesk.drop_locale("pt", desk.clock.now())
+    return Hurt("missing", "article", name, level="census")
 
 
 # ---- what is of nobody -----------------------------------------------------------------------------------------------

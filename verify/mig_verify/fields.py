@@ -12,8 +12,8 @@ from mig_verify.store import Scratch
 STRUCTURE = frozenset(
     (
         *("conversation", "contact", "parent", "place", "order", "same_as"),  # where it belongs
-        *("sent_at", "written_at", "created_at", "timestamp", "extra.sent_at"),  # when
-        *("side", "author", "user", "from", "extra.from", "automated", "redacted", "extra.author"),  # who
+        *("sent_at", "written_at", "created_at", "timestamp", "extra.sent_at", "at"),  # when
+        *("side", "author", "agent", "user", "from", "extra.from", "automated", "redacted", "extra.author"),  # who
         *("channel", "origin", "extra.origin", "type", "extra.type", "stealth", "extra.stealth", "alone", "mentions"),
         *("status", "extra.state", "agents", "extra.assigned", "teams", "queue", "extra.inbox", "read"),
         *("fingerprint", "source", "mark", "emails", "extra.email"),  # which
