@@ -78,7 +78,7 @@ def moved(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moved]:
         report = made.migrate()
         assert report.status == "completed", report.error
         desk, state, bucket = read_sample(), made.workspace.state(), made.workspace.bucket()
-        ended = mig(made, folder, "archive", "--out", str(folder / "archive"), "--json")
+        ended = mig(made, folder, "archive", "--out", str(folder / "archive"), "--files", "none", "--json")
         assert ended.stdout, ended.stderr
         audit = made.audit("full")
         yield Moved(made, report, desk, decide(desk), state, bucket, folder / "archive", audit)

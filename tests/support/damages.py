@@ -771,14 +771,14 @@ def _(desk: Desk) -> Hurt:
     session.remove(message)
     put(message, timestamp=message.timestamp + 86_400_000)
     session.insert(message)
-    return Hurt("mismatched", "rating", name, "at")
+    return Hurt("mismatched", "rating", name, "at", "structure")
 
 
 @damage("a rating is a millisecond early")
 def _(desk: Desk) -> Hurt:
     _, message, name = _rating(desk)
     put(message, timestamp=message.timestamp - 1)
-    return Hurt("mismatched", "rating", name, "at")
+    return Hurt("mismatched", "rating", name, "at", "structure")
 
 
 @damage("a rating can be read by the customer")
@@ -792,7 +792,7 @@ def _(desk: Desk) -> Hurt:
 def _(desk: Desk) -> Hurt:
     _, message, name = _rating(desk)
     put(message, user={"type": "website", "nickname": "Somebody Else"})
-    return Hurt("mismatched", "rating", name, "agent")
+    return Hurt("mismatched", "rating", name, "agent", "structure")
 
 
 @damage("a rating stands in another thread")
@@ -978,6 +978,7 @@ def _(desk: Desk) -> Hurt:
     return Hurt("mismatched", "article", name, level="values")
 
 
+# FAULT, known (docs/known-limits.md), here and in the next: the audit sees that a picture is there, not where it lies.
 @damage("a picture of an article lies on another host")
 def _(desk: Desk) -> Hurt:
     picture = _picture(desk)
@@ -985,8 +986,6 @@ def _(desk: Desk) -> Hurt:
     return Hurt("mismatched", "article", name, level="values")
 
 
-# FAULT: the audit does not look where a picture lies (expect_help.py and read_help.py compare what it is called): one
-# that shows nothing any more, or another host's, is not found.
 @damage("a picture of an article has no address")
 def _(desk: Desk) -> Hurt:
     picture = _picture(desk)
