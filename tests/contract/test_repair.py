@@ -25,6 +25,7 @@ BY_HAND = {
     "a thread stands twice",
     "a profile stands twice",
     "two profiles were merged",
+    "a rating's note stands twice",
     "a message bears our mark and is of no record",
     "a thread bears our mark and is of no record",
 }
@@ -37,6 +38,8 @@ OTHERWISE = {
     "a profile works for another company",
     "a profile lives elsewhere",
     "a profile speaks another language",
+    "a rating's note is of somebody else",
+    "a category has another name",
     "two files change places",
     "a file is a millisecond late",
 }
@@ -50,6 +53,8 @@ SHORT = (
     "a profile is removed",
     "a value of a profile's data changes its type only",
     "a file is gone",
+    "everybody can read a draft",
+    "everybody can read what is for the desk only",
 )
 LONG = sorted(set(DAMAGES) - BY_HAND - OTHERWISE - set(SHORT))
 

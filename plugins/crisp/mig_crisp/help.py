@@ -63,7 +63,11 @@ class HelpCentre:
         if verb == "help.links":
             return await self._relink(key, body)
         if verb == "help.publish":
-            return await self._publish(key, body, write=bool(body["published"] or body["featured"]))
+            write = bool(body["published"] or body["featured"])
+            if not write:  # a new draft is one; one that is said again somebody may have shown to everybody
+                shown = await self._api.show(key)
+                write = shown is not None and shown.published
+            return await self._publish(key, body, write=write)
         if verb == "help.shelf":
             if body["shelf"]:
                 await self._api.put_on(key, str(body["shelf"]))
