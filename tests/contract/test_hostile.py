@@ -47,7 +47,6 @@ def moves(made: Hostile) -> None:
             assert surprising == [], told(result)[:3000]
 
 
-@pytest.mark.soak  # red: see docs/known-limits.md
 @settings(_CALM, max_examples=3)
 @given(organisations())
 def test_a_hostile_organisation_is_moved_and_what_is_refused_is_told(made: Hostile) -> None:

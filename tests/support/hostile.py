@@ -155,6 +155,8 @@ NUMBERS = st.sampled_from(
     (0, -0.0, 1e308, -1e308, 5e-324, 2**63, -(2**63) - 1, 2**53 + 1, 2**64, 10**400, 0.1 + 0.2, -1, "1e999", "NaN", "١")
 )
 FLAGS = st.sampled_from((True, False, "true", "false", "no", 0, 1, None, ""))
+NOT_GONE = st.sampled_from((False, 0, None, ""))
+"""Of what lists show: they leave out what is deleted, in whatever words, and only a search of changes brings it."""
 LANGUAGES = st.sampled_from(
     ("", "x", "zh_hant_tw", "en-US", "en_us", "EN_US", "en", "de", "deu", "../x", "a" * 300, "\0", "de\ud83d", "名")
 )
@@ -199,7 +201,7 @@ PAGES = st.sampled_from(
         "<blockquote>" * 500 + "deep",
         "<b><i>" * 2_000 + "bold",
         "<table>" + "<tr><td>a</td><td>b | c</td></tr>" * ROWS + "</table>",
-        "<table><tr>" + "<td>x</td>" * ROWS + "</tr></table>",
+        "<table><tr>" + "<td>x</td>" * 64 + "</tr></table>",  # of more the converter joins the last, and says so
         "<table><tr><td>" * 60 + "nested",
         '<img src="data:image/png;base64,' + "iVBORw0KGgo" * 95_000 + '">',
         '<img src="data:text/html,<script>">' * 3,
@@ -350,8 +352,8 @@ def odd_names(made: Hostile, pick: Pick) -> None:
     made.user = made.add("users", "user", {"name": pick(NAMES), "displayName": pick(NAMES), "email": "o@desk.example"})
     for kind, type_ in (("teams", "team"), ("queues", "queue"), ("tags", "tag")):
         named = made.add(kind, type_, {"name": pick(NAMES), "displayName": pick(NAMES)})
-        at = {"tags": [named]} if kind == "tags" else {"assignedTeams": [named]}
-        talk = made.conversation(name=pick(NAMES), **at, assignedUsers=[made.user])  # type: ignore[arg-type]
+        at: Json = {"tags": [named]} if kind == "tags" else {"assignedTeams": [named]}
+        talk = made.conversation(name=pick(NAMES), **at, assignedUsers=[made.user])
         made.said(talk, {"createdBy": made.user}, direction="out", subject=pick(NAMES))
         made.noted(talk)
 
@@ -413,14 +415,16 @@ def long_bodies(made: Hostile, pick: Pick) -> None:
 def imitations(made: Hostile, pick: Pick) -> None:
     """Texts that look like what mig writes itself."""
     ours = st.sampled_from(_WE_SAY)
-    made.noted(None, body=pick(ours))
-    made.noted(None, body=f"{pick(ours)}\n\n{pick(ours)}")
+    # Not what begins a block of ours: its reader takes what follows for the block (known-limits.md).
+    lines = st.sampled_from([one for one in _WE_SAY if ":\n" not in f"{one}\n"])
+    made.noted(None, body=pick(lines))
+    made.noted(None, body=f"{pick(lines)}\n\n{pick(lines)}")
     made.said(made.conversation(name=pick(ours)), preview=pick(ours), subject=pick(ours))
     made.article({"de": {"title": pick(ours), "htmlBody": pick(ours), "metaDescription": pick(ours)}})
-    at = {"custom": {"source": pick(ours), "source_id": pick(ours), "mig": pick(ours)}}
-    made.customer = made.person(name=pick(ours), emails=[{"email": "ours@example.org"}], **at)  # type: ignore[arg-type]
-    made.noted(None, body=pick(ours))
-    made.said(made.conversation(**at), **at)  # type: ignore[arg-type]
+    at: Json = {"custom": {"source": pick(ours), "source_id": pick(ours), "mig": pick(ours)}}
+    made.customer = made.person(name=pick(ours), emails=[{"email": "ours@example.org"}], **at)
+    made.noted(None, body=pick(lines))
+    made.said(made.conversation(**at), **at)
 
 
 def same_addresses(made: Hostile, pick: Pick) -> None:
@@ -447,7 +451,7 @@ def odd_people(made: Hostile, pick: Pick) -> None:
         "birthdayAt": pick(DATES),
         "lastSeenAt": pick(DATES),
         "externalId": text,
-        "deleted": pick(FLAGS),
+        "deleted": pick(NOT_GONE),
         "domains": [{"domain": text}],
         "employeeCount": number,
     }
@@ -536,7 +540,7 @@ def odd_states(made: Hostile, pick: Pick) -> None:
         talk = made.conversation(
             status=pick(words),
             spam=pick(FLAGS),
-            deleted=pick(FLAGS),
+            deleted=pick(NOT_GONE),
             priority=pick(NUMBERS),
             direction=pick(st.sampled_from(("in", "out", "", "up"))),
             channels=pick(st.sampled_from(([], ["email"], ["chat", "voice", "carrier-pigeon"], [""], ["\ud83d"]))),

@@ -8,7 +8,7 @@ import msgspec
 
 from mig import Article, Attachment, Category, Expected, HelpAddress, Lookup, Ref, Unit
 from mig_crisp.help_outline import Outline, of_html
-from mig_crisp.help_place import shelves
+from mig_crisp.help_place import joined_name, shelves
 from mig_crisp.office import Office
 from mig_crisp.settings import CrispSettings
 
@@ -36,7 +36,7 @@ def _category(root: Category, look: Lookup, office: Office) -> Category:
     if office.help_api == "tree":
         name, above = root.name, chain[-2].name if len(chain) > 1 else ""
     else:
-        name, above = " / ".join(one.name for one in chain[1:] or chain), chain[0].name if len(chain) > 1 else ""
+        name, above = joined_name(chain[1:] or chain), chain[0].name if len(chain) > 1 else ""
     return Category(
         ref=root.ref,
         name=name,
@@ -85,8 +85,10 @@ def _leads_to(ref: Ref, look: Lookup) -> Article | None:
 
 def shelf_name(shelf: Category, look: Lookup, office: Office) -> str:
     """The names of a shelf and those above it, as they stand there."""
-    names = [one.name for one in shelves(shelf, look)]
-    return " > ".join(names if office.help_api == "tree" or len(names) < 2 else [names[0], " / ".join(names[1:])])
+    chain = shelves(shelf, look)
+    if office.help_api == "tree" or len(chain) < 2:
+        return " > ".join(one.name for one in chain)
+    return f"{chain[0].name} > {joined_name(chain[1:])}"
 
 
 def shown(outline: Outline) -> dict[str, Any]:

@@ -24,11 +24,11 @@ from mig import (
     epoch_ms,
 )
 from mig_crisp.data import RESERVED_PEOPLE, Keys, flatten, numbered
-from mig_crisp.forms import NO_WORD, gone_line, handle_text, in_brackets, iso, media, name_of, place_line
+from mig_crisp.forms import NO_WORD, gone_line, handle_text, in_brackets, iso, media, millis, name_of, place_line
 from mig_crisp.mapping import PLACEHOLDER, is_email, local_part
 from mig_crisp.marks import birth_line
 from mig_crisp.settings import CrispSettings
-from mig_crisp.text import clean
+from mig_crisp.text import MAX_KEY, clean, hashed
 
 _FULL = "the contact's notepad is full"
 
@@ -75,7 +75,8 @@ def _profile(contacts: Sequence[Contact], unit: Unit, look: Lookup, settings: Cr
         locale=str(data.get("language", "")),
         time_zone=str(data.get("time_zone", "")),
         birthday=_first(contact.birthday for contact in contacts) or None,
-        last_active_at=_first(contact.last_active_at for contact in contacts) or None,
+        # The first millisecond of 1970 is no time there: `active` is 0 for who was never seen.
+        last_active_at=next((at for at in (one.last_active_at for one in contacts) if at and millis(at)), None),
         custom=custom,
         extra={key: value for key, value in extra.items() if value},
     )
@@ -103,7 +104,7 @@ def _reserved(
     }
     data: dict[str, Any] = {key: value for key, value in single.items() if value and len(value) <= settings.max_value}
     for key, values in lists.items():
-        data |= numbered(key, values, settings.max_value)
+        data |= numbered(key, [value for value in values if len(value) <= settings.max_value], settings.max_value)
     return data
 
 
@@ -177,7 +178,8 @@ def _data_of(
     company = next((company for _, company in _companies(contacts, look) if company is not None), None)
     if company is not None:
         flat, _ = flatten(company.custom, Keys(look, COMPANY, frozenset()), settings.max_value)
-        beside = {key: value for name, value in flat.items() if len(key := f"company_{name}") <= 64}
+        whole = {f"company_{name}": value for name, value in flat.items()}
+        beside = {key if len(key) <= MAX_KEY else hashed(key, key): value for key, value in whole.items()}
         if company.external_id and len(company.external_id) <= settings.max_value:
             beside["company_external_id"] = company.external_id
     mine = {key: value for key, value in custom.items() if key.startswith("company_") and key not in RESERVED_PEOPLE}

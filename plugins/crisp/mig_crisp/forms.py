@@ -26,6 +26,10 @@ TOLD = "it is told in the one note that holds its thread"
 UNKNOWN = "unknown"
 LONGEST_NAME = 128
 """Characters of a file's name."""
+LONGEST_BYTES = 200
+"""Of it in UTF-8."""
+LONGEST_ENDING = 16
+"""Bytes of what stands behind its last dot; more is no ending."""
 BINARY = "application/octet-stream"
 _MEDIA = re.compile(r"[a-z0-9][\w.+!#$&^-]*/[a-z0-9][\w.+!#$&^-]*", re.ASCII)
 _LINK = re.compile(r"\[(?P<name>[^\]]*)\]\((?P<url>\S+)\)")
@@ -154,9 +158,11 @@ def name_of(name: str, mime: str, file_id: str) -> str:
     plain = "".join(" " if char.isspace() else char for char in unicodedata.normalize("NFC", segment))
     plain = "".join(char for char in plain if unicodedata.category(char)[0] != "C")
     shown = " ".join(plain.split()).lstrip(".").strip()
-    if len(shown) > LONGEST_NAME:
+    if len(shown) > LONGEST_NAME or len(shown.encode()) > LONGEST_BYTES:
         stem, dot, extension = shown.rpartition(".")
-        shown = f"{stem[: LONGEST_NAME - len(extension) - 1]}{dot}{extension}"
+        end = f"{dot}{extension}" if stem and len(extension.encode()) <= LONGEST_ENDING else ""
+        kept = shown.removesuffix(end)[: LONGEST_NAME - len(end)].encode()[: LONGEST_BYTES - len(end.encode())]
+        shown = kept.decode("utf-8", "ignore") + end
     return shown or f"file-{file_id}{TYPES.guess_extension(str(media(mime)) or BINARY) or ''}"
 
 

@@ -14,6 +14,9 @@ from mig_crisp.settings import CrispSettings
 _NOT_SLUG = re.compile(r"[^a-z0-9]+")
 _HASH = re.compile(r"[a-z0-9]{6,24}")
 _LONGEST_SLUG = 80
+_LEFT_OUT = " / ... / "
+MAX_NAME = 250
+"""Characters of a title or name. [inferred: no limit is documented]"""
 _DEEPEST = 64
 """Shelves above one another; more are a circle, or nobody's help centre."""
 
@@ -48,6 +51,15 @@ def shelves(category: Category, look: Lookup) -> list[Category]:
             break
         found.insert(0, above)
     return found
+
+
+def joined_name(chain: Sequence[Category]) -> str:
+    """The names of several floors as that of one; where it is too long those between are left out, its own is not."""
+    whole = " / ".join(one.name for one in chain)
+    if len(whole) <= MAX_NAME:
+        return whole
+    own = chain[-1].name
+    return f"{chain[0].name[: max(MAX_NAME - len(own) - len(_LEFT_OUT), 0)]}{_LEFT_OUT}{own}"[-MAX_NAME:]
 
 
 def is_circle(category: Category, look: Lookup) -> bool:

@@ -5,12 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from mig import Article, Attachment, Category, Config, Decision, Fate, HelpAddress, Lookup, Loss, Ref
-from mig_crisp.help_place import is_circle, locale_of, position_in, slug_of
+from mig_crisp.help_place import MAX_NAME, is_circle, locale_of, position_in, slug_of
 from mig_crisp.settings import CrispSettings
 from mig_crisp.text import clean
-
-MAX_TITLE = 250
-"""Characters of a title or name. [inferred: no limit is documented]"""
 
 
 def category(record: Category, look: Lookup, settings: CrispSettings) -> Decision:
@@ -35,9 +32,9 @@ def category(record: Category, look: Lookup, settings: CrispSettings) -> Decisio
         losses.append(Loss("parent", "changed", "the source does not have the category above it: it goes to the top"))
     if not record.published:
         losses.append(Loss("published", "dropped", "Crisp's categories are not switched off; empty ones do not show"))
-    name = (clean(record.name).strip() or record.slug or record.group)[:MAX_TITLE]
+    name = (clean(record.name).strip() or record.slug or record.group)[:MAX_NAME]
     if parent is None:
-        name = f"{_base(record.base, look)}{name}"[:MAX_TITLE]
+        name = f"{_base(record.base, look)}{name}"[:MAX_NAME]
     position = record.position
     if position is None and isinstance(above, Category):
         position = position_in(above.extra, ("categoryPositions", "positions"), record.group)
@@ -80,12 +77,12 @@ def article(record: Article, look: Lookup, settings: CrispSettings) -> Decision:
     if position is None and isinstance(shelf, Category):
         position = position_in(shelf.extra, ("positions",), record.group)
     title = clean(record.title).strip() or record.slug or record.group
-    if len(title) > MAX_TITLE:
-        losses.append(Loss("title", "changed", f"cut at {MAX_TITLE} characters; whole in the archive"))
+    if len(title) > MAX_NAME:
+        losses.append(Loss("title", "changed", f"cut at {MAX_NAME} characters; whole in the archive"))
     mapped = msgspec.structs.replace(
         record,
         language=locale,
-        title=title[:MAX_TITLE],
+        title=title[:MAX_NAME],
         slug=slug_of(record),
         description=clean(record.description).strip(),
         status=status,

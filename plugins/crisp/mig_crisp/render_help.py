@@ -27,7 +27,7 @@ from mig import (
     digest,
 )
 from mig_crisp.help_markdown import markdown
-from mig_crisp.help_place import shelves
+from mig_crisp.help_place import joined_name, shelves
 from mig_crisp.marks import marker
 from mig_crisp.office import Office
 from mig_crisp.render_files import held, never, upload
@@ -66,7 +66,7 @@ def _category(root: Category, unit: Unit, look: Lookup, office: Office) -> Rende
         # Two floors only (docs/api/crisp.md, section 9): deeper ones join their names.
         body |= {
             "above": _place_of(chain[0]) if len(chain) > 1 else "",
-            "name": " / ".join(one.name for one in chain[1:] or chain),
+            "name": joined_name(chain[1:] or chain),
         }
         if len(chain) > 2:
             losses.append((root.ref, Loss("parent", "changed", "Crisp has two floors: its name joins those between")))
