@@ -15,6 +15,8 @@ from mig_crisp.help_tree import Embed, Link, Picture, Run
 Inline = Run | Picture | Embed
 _BLANKS = re.compile(" {2,}")
 _POWER = re.compile(r"[0-9+\-−]+")
+_SHORTEST_FILM = 6
+"""Characters of what can be the id of a film; a shorter one is none, and its address a link."""
 _VIDEO = re.compile(
     r"(?:https?:)?//(?:www\.|m\.)?(?:(?P<y>youtube(?:-nocookie)?\.com/(?:embed/|v/|shorts/|live/|watch\?(?:[^#]*&)?v=)"
     r"|youtu\.be/)|(?P<v>(?:player\.)?vimeo\.com/(?:video/)?))(?P<id>[A-Za-z0-9_-]+)(?P<rest>.*)",
@@ -73,7 +75,7 @@ class InlineWriter:
         if found is None or found["id"].lower() in ("videoseries", "playlist", "showcase", "event"):
             return self.embed(embed)
         name = "vimeo" if found["v"] else "youtube"
-        if name == "vimeo" and not found["id"].isdigit():
+        if not (found["id"].isdigit() if name == "vimeo" else len(found["id"]) >= _SHORTEST_FILM):
             return self.embed(embed)
         if name == "vimeo" and re.match("/[0-9a-f]|.*[?&]h=", found["rest"]):
             self._lose("changed", "{} Vimeo videos are named without the hash a private one needs")

@@ -61,6 +61,8 @@ _LAZY = ("data-src", "data-original", "data-lazy-src", "data-lazy")
 _ORDER = {"caption": 0, "colgroup": 1, "col": 1, "thead": 2, "tfoot": 4}
 _END: tuple[Event, ...] = (("gap", "", ""),)
 _GROUPS = ("thead", "tbody", "tfoot")
+_SHOWN = {"object": ("data",)}
+"""Where an element says what it shows, if not in its `src`."""
 _MEDIA = ("iframe", "embed", "video", "audio")
 
 Step = Node | str | tuple[Event, ...]
@@ -85,6 +87,7 @@ class _Walk:
             **dict.fromkeys(("td", "th"), self.cell),
             **dict.fromkeys(("pre", "listing", "xmp", "plaintext"), self.pre),
             "li": self.item,
+            "object": self.object,
             "table": self.table,
             "tr": self.row,
             "img": self.image,
@@ -209,9 +212,15 @@ class _Walk:
         if known is not None:
             yield "link", known, ""
 
+    def object(self, node: Node) -> Iterator[Event]:
+        """What it shows is a link; what stands in it is for who cannot see that, and is told too."""
+        if _url(node.attrs.get("data", "")):
+            yield from self.media(node)
+        self.into(node)
+
     def media(self, node: Node) -> Iterator[Event]:
         sources = [node, *(kid for kid in node.kids if isinstance(kid, Node) and kid.tag == "source")]
-        urls = (_url(one.attrs.get(name, "")) for one in sources for name in ("src", *_LAZY[:1]))
+        urls = (_url(one.attrs.get(name, "")) for one in sources for name in (*_SHOWN.get(one.tag, ("src",)), _LAZY[0]))
         url = next((url for url in urls if url and url != "about:blank"), "")
         film = embed("https:" + url if url.startswith("//") else url)
         if film and node.tag in ("iframe", "embed"):

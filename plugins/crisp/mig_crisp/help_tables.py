@@ -147,6 +147,7 @@ def _grid(
     grid: list[list[str]] = []
     begun: set[int] = set()
     room = _MAX_REPEATED
+    joined = False
     for _, cells in rows:
         row: list[str] = []
         for cell in cells:
@@ -154,6 +155,7 @@ def _grid(
             text = write(cell)
             if len(row) >= _MAX_COLUMNS:
                 row[-1] = f"{row[-1]} {text}".strip()
+                joined = True
                 continue
             begun.add(len(row))
             wide = min(max(_whole(cell.attributes.get("colspan"), 1), 1), _MAX_COLUMNS - len(row))
@@ -166,6 +168,8 @@ def _grid(
                     room -= (len(text) + 3) * min(high - 1, len(rows))
         _from_above(row, below)
         grid.append(row)
+    if joined:
+        lose("changed", f"{{}} tables of more than {_MAX_COLUMNS} columns, the last of which hold the rest")
     if room <= 0:
         lose("changed", "{} tables with cells over many rows and columns, which are not all repeated")
     # A column in which no cell begins is only the inside of wide cells.

@@ -20,6 +20,7 @@ _NAME = re.compile(r"[a-zA-Z][^\s/>]*")
 _ATTRIBUTE = re.compile(r"[\s/]*([^\s/>][^\s/>=]*)")
 _VALUE = re.compile(r"\s*=\s*")
 _BARE = re.compile(r"[^\s>]*")
+_UNSHOWN = re.compile("<[!?]")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f-\x84\x86-\x9f]")
 _NUMBER = re.compile(r"&#(?:[0-9]{9,};?|[xX][0-9a-fA-F]{9,};?)")
 _ENTITY_IN_VALUE = re.compile(r"&([a-zA-Z][a-zA-Z0-9]{0,31})(;?)(=?)")
@@ -56,8 +57,10 @@ def cut(source: str) -> Iterator[Start | End | str]:
         at = text = end
         if isinstance(found, Start) and found.name in _RAW:
             at = text = _end_of_raw(source, end, found.name)
-    if text < len(source):
-        yield _decoded(source[text:])
+    # A comment or declaration that nobody closed: a browser shows nothing of what follows.
+    rest = _UNSHOWN.split(source[text:], maxsplit=1)[0]
+    if rest:
+        yield _decoded(rest)
 
 
 def _tag(source: str, at: int) -> tuple[Start | End | None, int]:
