@@ -131,8 +131,8 @@ def thread_of(desk: Audited, name: str) -> Session:
     "settings",
     [
         {"max_text": "120"},
-        {"notes": "both"},
-        {"notes": "contact"},
+        {"notes": "both", "language": "de"},
+        {"notes": "contact", "language": "fr"},
         {"files": "link", "escape_markdown": "true", "spread_ties": "true"},
         {"contacts_without_email": "placeholder", "stealth_user_messages": "true", "max_notepad": "150"},
     ],

@@ -200,13 +200,13 @@ async def test_a_thread_is_read_back_as_it_was_sent(tmp_path: Path, records: lis
     "wanted",
     [
         {"notes": "contact"},
-        {"notes": "both"},
-        {"escape_markdown": True, "max_text": 60},
+        {"notes": "both", "language": "de"},
+        {"escape_markdown": True, "max_text": 60, "language": "fr"},
         {"spread_ties": True, "max_text": 60},
-        {"plan": "free"},
+        {"plan": "free", "language": "es"},
         {"files": "link"},
         {"stealth_user_messages": True, "outbound_only": "as_is"},
-        {"history": [{"how": "transcript"}], "max_transcript": 200},
+        {"history": [{"how": "transcript"}], "max_transcript": 200, "language": "pt"},
     ],
     ids=str,
 )

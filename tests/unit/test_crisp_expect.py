@@ -15,6 +15,7 @@ from mig_crisp import forms
 from mig_crisp.expect import expect
 from mig_crisp.office import Office, Operator
 from mig_crisp.settings import CrispSettings
+from mig_crisp.words_catalog import ENGLISH
 
 NOON = datetime(2025, 6, 1, 12, tzinfo=UTC)
 ORIGIN = "kustomer:org"
@@ -164,7 +165,7 @@ def test_a_conversation_without_a_word_is_not_there() -> None:
 
 def test_a_thread_that_the_team_began_is_opened() -> None:
     opened = wanted(said("m1", 1, "hello", side="out"))
-    assert by_name(opened, "c1").extra["opening"] == {"text": forms.OPENING, "at": mig.epoch_ms(at(1))}
+    assert by_name(opened, "c1").extra["opening"] == {"text": ENGLISH.opening, "at": mig.epoch_ms(at(1))}
     assert "opening" not in by_name(wanted(said("m1", 1, "x", side="out"), outbound_only="as_is"), "c1").extra
     assert "opening" not in by_name(wanted(said("m1", 1, "x", side="out"), said("m2", 2, "y")), "c1").extra
 

@@ -31,6 +31,7 @@ from mig.settings import Secret
 from mig.testing import strategies as desk
 from mig_crisp.mapping import CrispMapper, call_line, is_email, named_tags
 from mig_crisp.settings import CrispSettings
+from mig_crisp.words_catalog import ENGLISH
 from unit_look import Look, definition
 
 R = TypeVar("R", bound=mig.Record)
@@ -284,7 +285,9 @@ def test_a_call_without_text_is_one_line_of_its_facts() -> None:
     assert mapped(message("spoke", call=call)).text == "spoke"
     assert mapped(message("", call=call, attachments=[Ref(mig.ATTACHMENT, "f")])).text == ""
     assert mapped(message("", call=call, redacted=True)).text == ""
-    assert call_line({"recording": "x"}) == "[call]"
+    assert call_line({"recording": "x"}, ENGLISH) == "[call]"
+    german = "[Anruf: von +1, an +2, begonnen 10:00, Status missed]"
+    assert mapped(message("", call=call), language="de").text == german
 
 
 def test_what_is_beside_a_message_fits_or_is_archived_and_told() -> None:

@@ -11,8 +11,9 @@ from mig import CONTACT, Adopted, Call, Origin, Receipt, digest
 from mig_crisp.data import RESERVED_CONVERSATION, RESERVED_PEOPLE
 from mig_crisp.marks import born_from
 from mig_crisp.people import merge_changes
-from mig_crisp.render_files import as_link, in_words
+from mig_crisp.render_files import as_link
 from mig_crisp.threads import rename_changes
+from mig_crisp.words import why_of
 from mig_crisp.written import as_standing, digests, merged_data
 
 Row = Mapping[str, Any]
@@ -149,9 +150,8 @@ def moved(call: Call, content: object, name: str) -> Adopted | None:
         )
         return Adopted(receipt=Receipt({"url": url, "why": ""}), same=same and _is_at(url, call)) if url else None
     text = str(content).strip()
-    head = in_words(name, "").removesuffix("]")
-    if text.startswith(head) and text.endswith("]"):
-        why = text[len(head) : -1]
+    why = why_of(text, name)
+    if why is not None:
         return Adopted(receipt=Receipt({"url": "", "why": why}, declined=why), same=True)
     link = as_link(name, "").removesuffix(")")
     url = text[len(link) : -1]

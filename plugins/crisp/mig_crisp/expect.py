@@ -27,11 +27,12 @@ from mig_crisp.data import is_masked
 from mig_crisp.expect_help import expect_help
 from mig_crisp.expect_person import expect_person
 from mig_crisp.expect_thread import Thread
-from mig_crisp.forms import UNKNOWN, iso, origin_of, told
+from mig_crisp.forms import iso, origin_of, told
 from mig_crisp.mapping import is_email, local_part
 from mig_crisp.office import Office
 from mig_crisp.settings import CrispSettings
 from mig_crisp.text import clean
+from mig_crisp.words_catalog import CATALOG, Words
 
 
 def expect(unit: Unit, look: Lookup, settings: CrispSettings, office: Office) -> Expected:
@@ -62,7 +63,7 @@ def conversation(root: Conversation, unit: Unit, look: Lookup, settings: CrispSe
     """The conversation itself: what it is called, tagged and told, its state, its inbox, and whose it is."""
     data = _data(root, unit, look, settings)
     extra: dict[str, Any] = {
-        **_named(root, look),
+        **_named(root, look, CATALOG[settings.language]),
         "origin": origin_of(root.channels[0]) if root.channels else "chat",
         "assigned": _assigned(root, look, office),
         "inbox": _inbox(root, look, office),
@@ -84,10 +85,10 @@ def conversation(root: Conversation, unit: Unit, look: Lookup, settings: CrispSe
     )
 
 
-def _named(root: Conversation, look: Lookup) -> dict[str, str]:
+def _named(root: Conversation, look: Lookup, words: Words) -> dict[str, str]:
     """What the customer is called, and how to reach them; without any of it the channel names them."""
     contact = look(root.contact) if root.contact is not None else None
-    nobody = f"{root.channels[0] if root.channels else UNKNOWN} customer"
+    nobody = words.unnamed.format(root.channels[0] if root.channels else words.unknown)
     if not isinstance(contact, Contact):
         return {"nickname": nobody}
     emails = [one.value for one in contact.emails if is_email(one.value) and not is_masked(one.value)]

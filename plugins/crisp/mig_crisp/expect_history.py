@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from mig import Conversation, Message, Ref, epoch_ms, from_epoch_ms
-from mig_crisp.forms import FILES_ONLY, gone_line
+from mig_crisp.forms import gone_line
 from mig_crisp.settings import HistoryRule
 from mig_crisp.text import escape
+from mig_crisp.words_catalog import Words
 
 if TYPE_CHECKING:
     from mig_crisp.expect_thread import Said
@@ -31,22 +32,22 @@ def fits(root: Conversation, last: int, rules: Sequence[HistoryRule]) -> bool:
     return False
 
 
-def transcript(said: Sequence[Said], names: Mapping[Ref, str], *, escaped: bool) -> str:
+def transcript(said: Sequence[Said], names: Mapping[Ref, str], words: Words, *, escaped: bool) -> str:
     """The note that holds a thread: a block for each that has words, then a line for each file that is not there."""
-    blocks = [block for one in said if (block := _block(one, names[one.record.ref]))]
+    blocks = [block for one in said if (block := _block(one, names[one.record.ref], words))]
     shown = [escape(block) if escaped else block for block in blocks]
-    return "\n\n".join([*shown, *(gone_line(name) for one in said for name in one.lost)]) or FILES_ONLY
+    return "\n\n".join([*shown, *(gone_line(name, words) for one in said for name in one.lost)]) or words.files_only
 
 
-def _block(one: Said, name: str) -> str:
+def _block(one: Said, name: str, words: Words) -> str:
     """One message or note under its time, author and channel."""
     record, lines = one.record, []
-    where = "private note"
+    where = words.private_note
     if isinstance(record, Message):
-        where = record.channel or ("customer" if record.side == "in" else "team")
-        lines += [f"Subject: {subject}"] if (subject := record.subject.strip()) else []
+        where = record.channel or (words.customer if record.side == "in" else words.team)
+        lines += [f"{words.subject}: {subject}"] if (subject := record.subject.strip()) else []
     lines += [record.text.strip()] if record.text.strip() else []
-    lines += ["[redacted at the source]"] if one.redacted else []
+    lines += [words.redacted_here] if one.redacted else []
     if not lines:
         return ""
     when = from_epoch_ms(one.at).strftime("%Y-%m-%d %H:%M:%S")

@@ -29,6 +29,7 @@ from mig_crisp.mapping import PLACEHOLDER, is_email, local_part
 from mig_crisp.marks import birth_line
 from mig_crisp.settings import CrispSettings
 from mig_crisp.text import MAX_KEY, clean, hashed
+from mig_crisp.words_catalog import CATALOG
 
 _FULL = "the contact's notepad is full"
 
@@ -203,6 +204,7 @@ class _Notepad:
     def __init__(self, unit: Unit, look: Lookup, settings: CrispSettings, root: Ref) -> None:
         self._unit = unit
         self._look = look
+        self._words = CATALOG[settings.language]
         self._root = root
         self._room = settings.max_notepad - len(birth_line(unit.origin, root))
 
@@ -232,15 +234,15 @@ class _Notepad:
 
     def _by(self, note: Note) -> str:
         agent = self._look(note.author) if note.author is not None else None
-        return (clean(agent.name).strip() if isinstance(agent, Agent) else "") or "unknown"
+        return (clean(agent.name).strip() if isinstance(agent, Agent) else "") or self._words.unknown
 
     def _author(self, note: Note) -> Ref | None:
         name = self._by(note)
-        return Ref(AGENT, f"name/{name}") if name != "unknown" else None
+        return Ref(AGENT, f"name/{name}") if name != self._words.unknown else None
 
     def _text(self, note: Note, files: Sequence[Attachment]) -> str:
         there = {file.ref for file in files}
-        lines = [gone_line(ref.id) for ref in note.attachments if ref not in there]
+        lines = [gone_line(ref.id, self._words) for ref in note.attachments if ref not in there]
         return "\n".join((note.text.strip(), *lines)).strip()
 
     def _note(self, note: Note, text: str) -> Note:

@@ -30,9 +30,6 @@ from mig_crisp.forms import (
     NO_NOTES,
     NO_WORD,
     ON_NOTEPAD,
-    OPENING,
-    PART_REDACTED,
-    REDACTED,
     TOLD,
     author_of,
     gone_line,
@@ -45,6 +42,7 @@ from mig_crisp.forms import (
 from mig_crisp.office import Office
 from mig_crisp.settings import CrispSettings
 from mig_crisp.text import clean, escape, parts
+from mig_crisp.words_catalog import CATALOG
 
 
 class Said(Struct, frozen=True):
@@ -95,6 +93,7 @@ class Thread:
         self._look = look
         self._settings = settings
         self._office = office
+        self._words = CATALOG[settings.language]
         self._absent: dict[Ref, str] = {}
         self._files: dict[Ref, list[Attachment]] = {}
         for record in unit.records:
@@ -125,6 +124,10 @@ class Thread:
             records.insert(self._place(rating, records), self._rating(rating))
         return msgspec.structs.replace(found, records=records)
 
+    def _rated(self) -> list[int]:
+        """When the ratings stand there, of which nothing must come before the opening."""
+        return [millis(one.at) for one in self._ratings if one.at and one.ref not in self._absent]
+
     def _place(self, rating: Rating, records: Sequence[Record]) -> int:
         """Where it stands among the others: by its time, after what was said by then; of the same, as in the unit."""
         if rating.at is None:
@@ -145,15 +148,15 @@ class Thread:
             {one.user_id: one.name for one in self._office.operators.values()},
             {},
         )
-        told = {"rating": rating.rating, "score": rating.score}
-        line = ", ".join(f"{name} {value:g}" for name, value in told.items() if value is not None) or "rating"
+        told = ((self._words.rating, rating.rating), (self._words.score, rating.score))
+        line = ", ".join(f"{name} {value:g}" for name, value in told if value is not None) or self._words.rating
         comment = rating.comment if rating.comment.strip() else ""
         return Rating(
             ref=rating.ref,
             conversation=self._root.ref,
             rating=rating.rating,
             score=rating.score,
-            comment=escape(comment) if self._settings.escape_markdown and comment else comment,
+            comment=comment,
             at=rating.at or from_epoch_ms(self._first),
             agent=author,
             extra={**extra, "type": "note", "line": f"[{line}]"},
@@ -171,7 +174,7 @@ class Thread:
         text = record.text if record.text.strip() else ""
         if self._settings.escape_markdown:
             text = escape(text)
-        whole = "\n".join(filter(None, (text, *map(gone_line, lost))))
+        whole = "\n".join(filter(None, (text, *(gone_line(name, self._words) for name in lost))))
         count = len(parts(whole, self._settings.max_text)) if whole else 0
         one = Said(record, self._at(record), files, lost, count)
         if one.rows == 0 and not (self._as_one and isinstance(record, Message) and record.subject.strip()):
@@ -203,7 +206,7 @@ class Thread:
         extra = dict(self._shown.extra)
         wanted = self._settings.outbound_only == "note_from_user" and self._office.has_notes
         if wanted and not any(map(self._is_seen, said)):
-            extra["opening"] = {"text": OPENING, "at": said[0].at}
+            extra["opening"] = {"text": self._words.opening, "at": min([said[0].at, *self._rated()])}
         return Expected([msgspec.structs.replace(self._shown, extra=extra), *records], self._absent)
 
     def _times(self, said: Sequence[Said]) -> list[int]:
@@ -241,7 +244,7 @@ class Thread:
             )
         message = one.record
         if message.redacted:
-            extra["redaction"] = PART_REDACTED if text else REDACTED
+            extra["redaction"] = self._words.part_redacted if text else self._words.redacted
         if message.html and one.parts:
             extra["original"] = True
         only_note = message.redacted and not one.parts
@@ -301,7 +304,7 @@ class Thread:
         """The whole thread in one note, its files beside it."""
         at = max(self._at(record) for record in self._records)
         names: Mapping[Ref, str] = {one.record.ref: self._called(one.record) for one in said}
-        text = transcript(said, names, escaped=self._settings.escape_markdown)
+        text = transcript(said, names, self._words, escaped=self._settings.escape_markdown)
         extra = {**self._shown.extra, "transcript": {"text": text, "at": at}}
         files = [self._file(file, one.record, at, alone=True) for one in said for file in one.files]
         absent = {one.record.ref: TOLD for one in said}
@@ -312,9 +315,9 @@ class Thread:
         if isinstance(record, Message) and record.side == "in":
             named = record.contact or self._root.contact
             contact = self._look(named) if named is not None else None
-            return (clean(contact.name).strip() if isinstance(contact, Contact) else "") or "customer"
+            return (clean(contact.name).strip() if isinstance(contact, Contact) else "") or self._words.customer
         agent = self._look(record.author) if record.author is not None else None
-        return clean(getattr(agent, "name", "")).strip() or "team"
+        return clean(getattr(agent, "name", "")).strip() or self._words.team
 
 
 def _moment(record: Record) -> int:

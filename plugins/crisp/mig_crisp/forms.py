@@ -12,12 +12,9 @@ from mig import AGENT, Handle, Location, Ref, epoch_ms
 from mig_crisp.data import RESERVED_CONVERSATION, RESERVED_MESSAGE, RESERVED_PEOPLE
 from mig_crisp.media import TYPES
 from mig_crisp.text import MAX_KEY, clean, escape, slug
+from mig_crisp.words_catalog import CATALOG, Words
 
 STATES: Mapping[str, str] = {"open": "unresolved", "snoozed": "pending", "done": "resolved"}
-REDACTED = "[This message was redacted at the source.]"
-PART_REDACTED = "[A part of this message was redacted at the source.]"
-OPENING = "[This conversation began with a message from the team.]"
-FILES_ONLY = "[This thread holds files only.]"
 IN_DATA = "the data of its conversation hold it"
 NO_NOTES = "this plan has no private notes"
 NO_WORD = "it has neither text nor file"
@@ -33,9 +30,20 @@ LONGEST_ENDING = 16
 BINARY = "application/octet-stream"
 _MEDIA = re.compile(r"[a-z0-9][\w.+!#$&^-]*/[a-z0-9][\w.+!#$&^-]*", re.ASCII)
 _LINK = re.compile(r"\[(?P<name>[^\]]*)\]\((?P<url>\S+)\)")
-_REASON = r"(?:Crisp takes no such file \([^)]*\): its .*|(?!its extension)(?:its?|the|no|this|more|Crisp(?:'s)?)\b.*)"
-_PLACE = re.compile(rf"\[file: (?P<name>.*): (?P<why>{_REASON})\]", re.DOTALL)
-_GONE = re.compile(r"\[file: not found at the source, (?P<id>.*)\]")
+# What stands on the desk may have been said in any of the languages: `language` may have been another once.
+_SPOKEN = CATALOG.values()
+_REASON = "|".join(
+    (
+        r"Crisp takes no such file \([^)]*\): its .*|(?!its extension)(?:its?|the|no|this|more|Crisp(?:'s)?)\b.*",
+        *(re.escape(why).replace(r"\{\}", ".+?") for words in _SPOKEN for why in words.reasons.values()),
+    )
+)
+_FILE = "|".join(re.escape(words.file) for words in _SPOKEN)
+_PLACE = re.compile(rf"\[(?:{_FILE}): (?P<name>.*): (?P<why>{_REASON})\]", re.DOTALL)
+_NOT_FOUND = "|".join(re.escape(f"{words.file}: {words.not_found}") for words in _SPOKEN)
+_GONE = re.compile(rf"\[(?:{_NOT_FOUND}), (?P<id>.*)\]")
+NOBODY = frozenset(words.unknown for words in _SPOKEN)
+"""Who signs a note that nobody signed."""
 _ESCAPED = re.compile(r"\\([\\`*_~+#>|\[\]])")
 
 
@@ -183,9 +191,9 @@ def place_in(text: str) -> tuple[str, str] | None:
     return (found["name"], found["why"]) if found else None
 
 
-def gone_line(file_id: str) -> str:
+def gone_line(file_id: str, words: Words) -> str:
     """The line for a file the source names and does not have."""
-    return f"[file: not found at the source, {file_id}]"
+    return f"[{words.file}: {words.not_found}, {file_id}]"
 
 
 def gone_in(line: str) -> str | None:

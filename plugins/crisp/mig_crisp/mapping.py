@@ -61,6 +61,8 @@ from mig_crisp.data import (
 from mig_crisp.render_files import file_name, mime_of
 from mig_crisp.settings import CrispSettings
 from mig_crisp.text import MAX_KEY, clean, slug
+from mig_crisp.words import words_in
+from mig_crisp.words_catalog import Words
 
 R = TypeVar("R", bound=Record)
 PLACEHOLDER = "no-email.invalid"
@@ -167,7 +169,7 @@ class CrispMapper:
             return Decision(Fate.ARCHIVE, message, "it has no time")
         text, losses = message.text, []
         if not text.strip() and not message.attachments and message.call and not message.redacted:
-            text = call_line(message.call)
+            text = call_line(message.call, words_in(self._settings.language))
         custom, more = self._flat(message.custom, look, MESSAGE, RESERVED_MESSAGE)
         subject = message.subject
         if len(subject) > self._settings.max_value:
@@ -289,12 +291,10 @@ def local_part(email: str) -> str:
     return email.rpartition("@")[0]
 
 
-def call_line(call: Mapping[str, str]) -> str:
+def call_line(call: Mapping[str, str], words: Words) -> str:
     """A phone call as one line: the parties, its times, how it ended."""
-    words = [
-        f"{name} {call[name]}" for name in ("from", "to", "started", "answered", "ended", "status") if call.get(name)
-    ]
-    return "[call: " + ", ".join(words) + "]" if words else "[call]"
+    parts = [f"{shown} {call[name]}" for name, shown in words.call_parts.items() if call.get(name)]
+    return f"[{words.call}: {', '.join(parts)}]" if parts else f"[{words.call}]"
 
 
 def _load(record: Record, look: Lookup) -> Decision:

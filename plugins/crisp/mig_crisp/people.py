@@ -220,8 +220,7 @@ def line_of(body: Mapping[str, object]) -> str:
     line, file = str(body["line"]), _mapping(body.get("file"))
     if not file:
         return line
-    name, why = str(file["name"]), str(file["why"])
-    return f"{line}\n{in_words(name, why) if why else as_link(name, str(file['url']))}"
+    return f"{line}\n{in_words(file) if file['why'] else as_link(str(file['name']), str(file['url']))}"
 
 
 def _is_ours(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:

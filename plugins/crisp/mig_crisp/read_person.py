@@ -23,7 +23,7 @@ from mig import (
     Ref,
     from_epoch_ms,
 )
-from mig_crisp.forms import is_of_person, link_in, millis, moment, place_in
+from mig_crisp.forms import NOBODY, is_of_person, link_in, millis, moment, place_in
 from mig_crisp.marks import birth_line, born_from
 
 _HEAD = re.compile(r"(?:\A|(?<=\n\n))(?P<at>\d{4}-\d\d-\d\dT\S+|undated) (?P<by>[^\n]*) \((?P<id>[^()\s]+)\):(?:\n|\Z)")
@@ -98,7 +98,7 @@ def notes_of(notepad: str, contact: Ref) -> tuple[list[Record], list[Oddity]]:
 
 
 def _block(head: re.Match[str], text: str, contact: Ref) -> Record:
-    author = Ref(AGENT, f"name/{head['by']}") if head["by"] != "unknown" else None
+    author = Ref(AGENT, f"name/{head['by']}") if head["by"] not in NOBODY else None
     when = moment(head["at"])
     link, place = link_in(text), place_in(text)
     if link is None and place is None:

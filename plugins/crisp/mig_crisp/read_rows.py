@@ -202,7 +202,8 @@ def _line(group: Group, scene: Scene, flaws: list[Oddity]) -> Record:
         if None in extra["lost"]:
             flaws.append(Oddity(group.ref, "text", "a line at its end names no file that is not there"))
     if scene.escaped:
-        text = unescaped(text)
+        line, end, comment = text.partition("\n") if group.ref.kind == RATING else ("", "", text)
+        text = f"{line}{end}{unescaped(comment)}"  # the line of a rating is ours, and as we say it
     if group.beside is not None:
         extra["redaction"] = str(group.beside[1].get("content"))
     if group.said:

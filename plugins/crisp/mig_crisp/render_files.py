@@ -11,6 +11,7 @@ from mig import Attachment, Effect, File, FromReceipt, Operation, Ref
 from mig_crisp.media import TYPES
 from mig_crisp.settings import CrispSettings
 from mig_crisp.text import clean
+from mig_crisp.words import file_line
 
 REQUEST = (("crisp.requests", 1),)
 _MIME = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*")
@@ -55,6 +56,8 @@ def upload(attachment: Attachment, settings: CrispSettings, *, namespace: str = 
 def held(attachment: Attachment, settings: CrispSettings) -> dict[str, Any]:
     """The file as the body of an operation names it: `name`, `type`, `url`, and `why` there is none."""
     found: dict[str, Any] = {"name": file_name(attachment), "type": mime_of(attachment)}
+    if settings.language != "en":  # of what is said in its place; English leaves no trace, so that old digests hold
+        found["language"] = settings.language
     if settings.files == "link" or attachment.redacted:
         why = "" if attachment.url else "the source gives no address for it"
         return {**found, "url": attachment.url, "why": why} if not attachment.redacted else {**found, **_REDACTED}
@@ -94,9 +97,9 @@ def with_inline(html: str, files: Mapping[str, Attachment], settings: CrispSetti
     return [*pieces, html[start:]] if pieces else html
 
 
-def in_words(name: str, why: str) -> str:
-    """What stands in place of a file whose bytes did not arrive."""
-    return f"[file: {name}: {why}]"
+def in_words(file: Mapping[str, Any]) -> str:
+    """What stands in place of a file whose bytes did not arrive, as `held` tells of it."""
+    return file_line(str(file["name"]), str(file["why"]), str(file.get("language", "en")))
 
 
 def as_link(name: str, url: str) -> str:

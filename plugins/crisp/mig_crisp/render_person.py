@@ -33,6 +33,8 @@ from mig_crisp.render_files import REQUEST, held, never, upload
 from mig_crisp.settings import CrispSettings
 from mig_crisp.text import MAX_KEY, clean, hashed
 from mig_crisp.timeline import events
+from mig_crisp.words import missing_line, words_in
+from mig_crisp.words_catalog import Words
 
 
 def render_person(unit: Unit, look: Lookup, settings: CrispSettings, office: Office) -> Rendered:
@@ -48,8 +50,10 @@ def render_person(unit: Unit, look: Lookup, settings: CrispSettings, office: Off
     first = contacts[0]
     refs = tuple(contact.ref for contact in contacts)
     mark = birth_line(unit.origin, first.ref)
-    gone = {note.ref: missing_lines(note.attachments, files.get(note.ref, [])) for note in notes}
-    notepad, kept, late = _notepad(notes, look, gone, settings.max_notepad - len(mark))
+    words = words_in(settings.language)
+    gone = {note.ref: missing_lines(note.attachments, files.get(note.ref, []), words) for note in notes}
+    blocks = {note.ref: note_line(note, look, words, gone[note.ref]) for note in notes}
+    notepad, kept, late = _notepad(blocks, settings.max_notepad - len(mark))
     notepad = "\n\n".join(filter(None, (notepad, mark)))
     email = first.emails[0].value if first.emails else f"{unit.origin.partition(':')[0]}-{first.ref.id}@{PLACEHOLDER}"
     data, losses = people_data(contacts, look, settings, unit.origin)
@@ -203,7 +207,7 @@ def on_notepad(
     operations = []
     for file in files:
         moved = upload(file, settings)
-        head = f"{_signature(note, look)} ({file.ref.id}):"
+        head = f"{_signature(note, look, words_in(settings.language))} ({file.ref.id}):"
         block = Operation(
             name=f"notepad/{file.ref.id}",
             verb="people.note",
@@ -216,15 +220,15 @@ def on_notepad(
     return operations
 
 
-def note_line(note: Note, look: Lookup, gone: Sequence[str] = ()) -> str:
+def note_line(note: Note, look: Lookup, words: Words, gone: Sequence[str] = ()) -> str:
     """A note as it stands in a notepad: dated, signed, marked by its id; with a line for each file nobody has."""
     text = "\n".join(filter(None, (note.text.strip(), *gone)))
-    return f"{_signature(note, look)} ({note.ref.id}):\n{text}"
+    return f"{_signature(note, look, words)} ({note.ref.id}):\n{text}"
 
 
-def missing_lines(named: Sequence[Ref], files: Sequence[Attachment]) -> list[str]:
+def missing_lines(named: Sequence[Ref], files: Sequence[Attachment], words: Words) -> list[str]:
     """A line for every file that the source names and does not have."""
-    return [f"[file: not found at the source, {ref.id}]" for ref in _missing(named, files)]
+    return [missing_line(ref.id, words) for ref in _missing(named, files)]
 
 
 def missing_losses(named: Sequence[Ref], files: Sequence[Attachment]) -> list[Loss]:
@@ -237,9 +241,9 @@ def _missing(named: Sequence[Ref], files: Sequence[Attachment]) -> list[Ref]:
     return [ref for ref in named if ref not in known]
 
 
-def _signature(note: Note, look: Lookup) -> str:
+def _signature(note: Note, look: Lookup, words: Words) -> str:
     author = look(note.author) if note.author is not None else None
-    name = clean(getattr(author, "name", "")).strip() or "unknown"
+    name = clean(getattr(author, "name", "")).strip() or words.unknown
     when = note.written_at.isoformat(timespec="milliseconds") if note.written_at else "undated"
     return f"{when} {name}"
 
@@ -248,22 +252,19 @@ def _with_files(ref: Ref, files: Mapping[Ref, Sequence[Attachment]]) -> list[Ref
     return [ref, *(file.ref for file in files.get(ref, ()))]
 
 
-def _notepad(
-    notes: Sequence[Note], look: Lookup, gone: Mapping[Ref, Sequence[str]], room: int
-) -> tuple[str, list[Ref], list[Ref]]:
+def _notepad(blocks: Mapping[Ref, str], room: int) -> tuple[str, list[Ref], list[Ref]]:
     """The notepad's text before the mark, the notes in it, and those that found no room."""
-    blocks: list[str] = []
+    texts: list[str] = []
     kept: list[Ref] = []
     late: list[Ref] = []
-    for note in notes:
-        block = note_line(note, look, gone[note.ref])
+    for ref, block in blocks.items():
         if len(block) + 2 <= room:
-            blocks.append(block)
-            kept.append(note.ref)
+            texts.append(block)
+            kept.append(ref)
             room -= len(block) + 2
         else:
-            late.append(note.ref)
-    return "\n\n".join(blocks), kept, late
+            late.append(ref)
+    return "\n\n".join(texts), kept, late
 
 
 def _company(contacts: Sequence[Contact], look: Lookup) -> dict[str, Any]:

@@ -40,11 +40,10 @@ from mig_crisp.render_transcript import is_transcript, transcript
 from mig_crisp.saying import SESSION, Saying, is_from_user, origin_of, print_of, time_of
 from mig_crisp.settings import CrispSettings
 from mig_crisp.text import clean, parts
+from mig_crisp.words import words_in
+from mig_crisp.words_catalog import Words
 
 STATES = {"open": "unresolved", "snoozed": "pending", "done": "resolved"}
-REDACTED = "[This message was redacted at the source.]"
-REDACTED_PART = "[A part of this message was redacted at the source.]"
-OPENING = "[This conversation began with a message from the team.]"
 MARK_EVERY = 250
 """Messages after which a long thread gets a read mark on the way: at half a second each, two minutes."""
 
@@ -64,6 +63,7 @@ class ThreadRenderer:
         self._look = look
         self._settings = settings
         self._office = office
+        self._words = words_in(settings.language)
         self._files: dict[Ref, list[Attachment]] = {}
         self._declined: list[Declined] = []
         self._losses: list[tuple[Ref, Loss]] = []
@@ -122,7 +122,7 @@ class ThreadRenderer:
     def _transcript(self, conversation: Conversation) -> list[Operation]:
         """The whole thread as one note from the customer's side, so that it shows; then its files."""
         said = [record for record in self._unit.records if isinstance(record, Message | Note)]
-        text = self._saying.words(transcript(conversation, said, self._look))
+        text = self._saying.words(transcript(conversation, said, self._look, self._words))
         missing = [line for record in said for line in self._missing(record.ref, record.attachments)]
         text = "\n\n".join(filter(None, (text, *missing)))
         files = [file for record in said for file in self._files.get(record.ref, [])]
@@ -132,7 +132,7 @@ class ThreadRenderer:
         # The conversation too: its status decides the form, and with it what becomes of everything in it.
         refs = (conversation.ref, *(record.ref for record in said))
         last = max((_moment(record) for record in said), default=None)
-        pieces = parts(text or "[This thread holds files only.]", self._settings.max_transcript)
+        pieces = parts(text or self._words.files_only, self._settings.max_transcript)
         rows: list[Operation] = []
         for part, piece in enumerate(pieces, 1):
             body = self._saying.body(conversation.ref, part, last, "chat", piece, {"type": "note", "from": "user"}, {})
@@ -157,7 +157,7 @@ class ThreadRenderer:
             return []
         told = {"rating": rating.rating, "score": rating.score}
         properties: dict[str, Value] = {f"source_{name}": value for name, value in told.items() if value is not None}
-        text = "\n".join(filter(None, (rating_line(rating), self._saying.words(rating.comment))))
+        text = "\n".join(filter(None, (rating_line(rating, self._words), self._saying.words(rating.comment))))
         fields: dict[str, Any] = {"type": "note", "from": "operator"}
         user = self._office.author(rating.agent, self._look)
         if user:
@@ -217,7 +217,7 @@ class ThreadRenderer:
         if user:
             fields["user"] = user
         properties = {**properties, "source_side": message.side}  # the note itself is always from the team
-        text = REDACTED_PART if message.text else REDACTED
+        text = self._words.part_redacted if message.text else self._words.redacted
         body = self._saying.body(message.ref, 0, message.sent_at, message.channel, text, fields, properties)
         return self._saying.say(message.ref, 0, body)
 
@@ -267,7 +267,7 @@ class ThreadRenderer:
         return rows
 
     def _on_notepad(self, note: Note, people_id: FromReceipt) -> Operation:
-        line = note_line(note, self._look, self._missing(note.ref, note.attachments))
+        line = note_line(note, self._look, self._words, self._missing(note.ref, note.attachments))
         return Operation(
             name=f"notepad/{note.ref.id}",
             verb="people.note",
@@ -282,7 +282,7 @@ class ThreadRenderer:
         files = self._files.get(parent, [])
         lost = [(parent, loss) for loss in missing_losses(named, files)]
         self._losses += [loss for loss in lost if loss not in self._losses]
-        return missing_lines(named, files)
+        return missing_lines(named, files, self._words)
 
     def _customer(self, message: Message) -> dict[str, str] | None:
         """Somebody else than the conversation's contact (merges leave such); its own name Crisp knows already."""
@@ -335,8 +335,8 @@ class ThreadRenderer:
             found = name or email.partition("@")[0] or clean(phone)
             if found:
                 return found
-        channel = conversation.channels[0] if conversation.channels else "unknown"
-        return f"{clean(channel)} customer"
+        channel = conversation.channels[0] if conversation.channels else self._words.unknown
+        return self._words.unnamed.replace("{}", clean(channel))
 
     def _data(self, conversation: Conversation) -> dict[str, Value]:
         """The whole map: it is replaced at every write (docs/api/crisp.md, section 3.2)."""
@@ -380,7 +380,9 @@ class ThreadRenderer:
 
     def _opening(self, conversation: Conversation, first: Operation) -> Operation:
         """A conversation nobody wrote to us in stays invisible without a message from the user's side."""
-        body = self._saying.body(conversation.ref, 0, None, "chat", OPENING, {"type": "note", "from": "user"}, {})
+        body = self._saying.body(
+            conversation.ref, 0, None, "chat", self._words.opening, {"type": "note", "from": "user"}, {}
+        )
         return self._saying.say(conversation.ref, 0, {**body, "timestamp": time_of(first)})
 
     def _tail(self, conversation: Conversation, from_user: list[int]) -> list[Operation]:
@@ -453,11 +455,11 @@ class ThreadRenderer:
         return Rendered(notepad, [*self._declined, Declined(conversation.ref, Fate.ARCHIVE, why)], self._losses)
 
 
-def rating_line(rating: Rating) -> str:
+def rating_line(rating: Rating, words: Words) -> str:
     """The numbers of a rating in one line."""
-    words = [f"rating {rating.rating:g}"] if rating.rating is not None else []
-    words += [f"score {rating.score:g}"] if rating.score is not None else []
-    return f"[{', '.join(words) or 'rating'}]"
+    told = [f"{words.rating} {rating.rating:g}"] if rating.rating is not None else []
+    told += [f"{words.score} {rating.score:g}"] if rating.score is not None else []
+    return f"[{', '.join(told) or words.rating}]"
 
 
 def _with_ratings(spread: list[Operation], rows: Sequence[Operation]) -> list[Operation]:

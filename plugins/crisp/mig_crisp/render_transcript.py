@@ -8,8 +8,7 @@ from datetime import UTC, datetime
 from mig import Agent, Contact, Conversation, Lookup, Message, Note, Record
 from mig_crisp.settings import CrispSettings, HistoryRule
 from mig_crisp.text import clean
-
-REDACTED = "[redacted at the source]"
+from mig_crisp.words_catalog import Words
 
 
 def is_transcript(conversation: Conversation, records: Sequence[Record], settings: CrispSettings) -> bool:
@@ -29,7 +28,7 @@ def is_transcript(conversation: Conversation, records: Sequence[Record], setting
     return rule is not None and rule.how == "transcript"
 
 
-def transcript(conversation: Conversation, records: Sequence[Record], look: Lookup) -> str:
+def transcript(conversation: Conversation, records: Sequence[Record], look: Lookup, words: Words) -> str:
     """A thread in words: who said what when, private notes marked as such."""
     paragraphs = []
     for record in records:
@@ -38,23 +37,24 @@ def transcript(conversation: Conversation, records: Sequence[Record], look: Look
         when = _when(record)
         stamp = when.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S") if when else "undated"
         subject = record.subject.strip() if isinstance(record, Message) else ""
-        text = "\n".join(filter(None, (f"Subject: {subject}" if subject else "", record.text.strip())))
+        text = "\n".join(filter(None, (f"{words.subject}: {subject}" if subject else "", record.text.strip())))
         if isinstance(record, Message) and record.redacted:
-            text = f"{text}\n{REDACTED}".strip()
+            text = f"{text}\n{words.redacted_here}".strip()
         if text:
-            paragraphs.append(f"[{stamp}] {_speaker(record, conversation, look)}:\n{text}")
+            paragraphs.append(f"[{stamp}] {_speaker(record, conversation, look, words)}:\n{text}")
     return "\n\n".join(paragraphs)
 
 
-def _speaker(record: Message | Note, conversation: Conversation, look: Lookup) -> str:
+def _speaker(record: Message | Note, conversation: Conversation, look: Lookup, words: Words) -> str:
     if isinstance(record, Message) and record.side == "in":
         ref = record.contact or conversation.contact
         contact = look(ref) if ref is not None else None
         name = clean(contact.name).strip() if isinstance(contact, Contact) else ""
-        return f"{name or 'customer'} ({record.channel or 'customer'})"
+        return f"{name or words.customer} ({record.channel or words.customer})"
     agent = look(record.author) if record.author is not None else None
     name = clean(agent.name).strip() if isinstance(agent, Agent) else ""
-    return f"{name or 'team'} ({'private note' if isinstance(record, Note) else record.channel or 'team'})"
+    where = words.private_note if isinstance(record, Note) else record.channel or words.team
+    return f"{name or words.team} ({where})"
 
 
 def _when(record: Record) -> datetime | None:

@@ -93,6 +93,9 @@ class CrispSettings(Settings, frozen=True, kw_only=True):
     """The source's languages whose locale is not their first two letters: { en_gb = "en" }; "": not moved."""
     internal_articles: Literal["draft", "archive"] = "draft"
     """Articles only the desk may read: drafts, which no customer sees, or only in the archive."""
+    language: Literal["en", "de", "fr", "es", "pt"] = "en"
+    """What mig itself says on the desk is said in it: what was redacted, which file is missing, ratings, calls,
+    transcripts."""
     rating_notes: bool = True
     """A private note at the time of each rating, beside the conversation's data."""
     timeout_s: float = 30.0

@@ -196,7 +196,7 @@ def message_of(body: Mapping[str, object]) -> dict[str, Any]:
         return message
     if file["why"]:
         message.pop("stealth", None)  # a note is never stealthy; where it is no note, `instead` says so
-        return {**message, **_mapping(body["instead"]), "content": in_words(str(file["name"]), str(file["why"]))}
+        return {**message, **_mapping(body["instead"]), "content": in_words(file)}
     if message["type"] == "note":
         return {**message, "content": as_link(str(file["name"]), str(file["url"]))}
     return {**message, "content": {"name": file["name"], "url": file["url"], "type": file["type"]}}
