@@ -10,19 +10,21 @@ from pathlib import Path
 HERE = Path(__file__).parent
 WORK = HERE / ".work"
 NPM_CRISP, PYPI_CRISP, TAP_KUSTOMER = "11.3.0", "1.1.23", "1.1.0"
+NPM_LOCALES = "10.11.0"
+"""The last version of npm's crisp-api that speaks the locale routes of the help centre."""
 
 
 class Unavailable(Exception):
     """A client could not be installed, so nothing was judged by it."""
 
 
-def npm_crisp() -> Path:
-    """The folder whose node_modules hold npm's crisp-api."""
+def npm_crisp(version: str = NPM_CRISP) -> Path:
+    """The folder whose node_modules hold npm's crisp-api of a version."""
     if shutil.which("node") is None or shutil.which("npm") is None:
         raise Unavailable("npm crisp-api needs node and npm")
-    folder = WORK / "npm"
+    folder = WORK / f"npm-{version}"
     words = ["npm", "install", "--prefix", str(folder), "--no-audit", "--no-fund", "--no-package-lock"]
-    _once(folder, f"crisp-api@{NPM_CRISP}", [[*words, f"crisp-api@{NPM_CRISP}"]])
+    _once(folder, f"crisp-api@{version}", [[*words, f"crisp-api@{version}"]])
     return folder
 
 

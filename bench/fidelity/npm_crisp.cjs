@@ -1,62 +1,15 @@
-// The official npm client, as its package ships it, against the Crisp sandbox. Only the host is ours: setRestHost.
-// The last line of its output is one JSON object: {"calls", "wrong", "notes"}.
+// The official npm client, as its package ships it, against the Crisp sandbox; only the host is ours.
 "use strict";
 
-const assert = require("node:assert/strict");
 const { createHash } = require("node:crypto");
-const { createRequire } = require("node:module");
 
-const { Crisp } = createRequire(`${process.env.FIDELITY_CLIENT}/`)("crisp-api");
-const env = process.env;
-const site = env.CRISP_WEBSITE_ID;
+const { assert, client, count, env, has, names, notes, refused, site, step, tell, wrong } = require("./npm_judge.cjs");
+const api = client.website;
 const BYTES = Buffer.from("seventeen letters");
 const FILE = { name: "letter.txt", type: "text/plain" };
 const MISSING = "Got response error: data should have required property '.person'";
 const HEARD = ["message:send", "message:received", "session:set_state", "people:profile:created"];
 const UPLOAD = "bucket:url:upload:generated";
-
-const wrong = [];
-const notes = [];
-let calls = 0;
-
-const client = new Crisp();
-client.setRestHost(env.FIDELITY_ORIGIN);
-client.authenticateTier(env.CRISP_TIER, env.CRISP_IDENTIFIER, env.CRISP_KEY);
-const api = client.website;
-
-/** One call, and what must be true of its answer; a difference is noted and the story goes on. */
-async function step(name, call, check) {
-  calls += 1;
-  try {
-    const answer = await call();
-    if (check) check(answer);
-    return answer;
-  } catch (error) {
-    const told = error instanceof Error ? error.message.split("\n")[0] : JSON.stringify(error);
-    wrong.push(`${name}: ${told}`);
-    return {};
-  }
-}
-
-/** One call that must be refused, with this status and reason. */
-async function refused(name, call, code, reason, why) {
-  calls += 1;
-  try {
-    await call();
-    wrong.push(`${name}: it was not refused`);
-  } catch (error) {
-    if (error.code !== code || error.message !== reason) {
-      wrong.push(`${name}: ${error.code} ${error.message}, expected ${code} ${reason}`);
-    } else if (why && error.data.message !== why) {
-      wrong.push(`${name}: the client says ${error.data.message}`);
-    }
-  }
-}
-
-const has = (expected) => (answer) => {
-  for (const [name, value] of Object.entries(expected)) assert.deepEqual(answer[name], value, name);
-};
-const names = (key, expected) => (answer) => assert.deepEqual(answer.map((one) => one[key]), expected);
 
 async function workspace() {
   await step("getWebsite", () => api.getWebsite(site), has({ website_id: site }));
@@ -214,7 +167,7 @@ async function listen() {
   const heard = { waiting: new Map(), names: [] };
   const bound = [client.on(UPLOAD, (data) => heard.waiting.get(data.id)?.(data))];
   for (const name of HEARD) bound.push(client.on(name, (data) => heard.names.push([name, data.website_id])));
-  calls += bound.length;
+  count.calls += bound.length;
   await Promise.all(bound);
   const authenticated = new Promise((resolve, reject) => {
     client._socket.on("authenticated", resolve);
@@ -231,11 +184,11 @@ async function main() {
   const person = await people();
   await upload(session, heard);
   const expected = "message:send 2, message:received 3, session:set_state 1, people:profile:created 2";
-  const count = (name) => heard.names.filter(([one, where]) => one === name && where === site).length;
-  const tell = () => HEARD.map((name) => `${name} ${count(name)}`).join(", ");
+  const times = (name) => heard.names.filter(([one, where]) => one === name && where === site).length;
+  const told = () => HEARD.map((name) => `${name} ${times(name)}`).join(", ");
   // The socket is another connection than the calls': its last event may come after their last answer.
-  for (let waits = 0; waits < 60 && tell() !== expected; waits += 1) await new Promise((go) => setTimeout(go, 50));
-  const counts = tell();
+  for (let waits = 0; waits < 60 && told() !== expected; waits += 1) await new Promise((go) => setTimeout(go, 50));
+  const counts = told();
   if (counts !== expected) wrong.push(`events heard: ${counts}; expected ${expected}`);
   notes.push(`events heard: ${counts}`);
   await step("removePeopleProfile", () => api.removePeopleProfile(site, person));
@@ -244,9 +197,4 @@ async function main() {
   await refused("getConversation (removed)", () => api.getConversation(site, session), 404, "session_not_found");
 }
 
-main()
-  .catch((error) => wrong.push(String(error.message ?? error).split("\n")[0]))
-  .finally(() => {
-    client._socket?.close();
-    process.stdout.write(`${JSON.stringify({ calls, wrong, notes })}\n`);
-  });
+tell(main);

@@ -58,6 +58,16 @@ def judge_npm(tier: str) -> Verdict:
     return verdict
 
 
+def judge_help(version: str, api: str) -> Verdict:
+    """The help centre, by the version of npm's crisp-api that speaks one of its interfaces."""
+    verdict = Verdict(f"npm crisp-api {version} (help centre, {api})")
+    client = clients.npm_crisp(version)
+    with sandbox("crisp", "--switch", f"helpdesk={api}") as crisp:
+        _crisp_story(verdict, crisp, ["node", str(HERE / "npm_helpdesk.cjs")], FIDELITY_CLIENT=str(client))
+    verdict.wrong += crisp.complaints
+    return verdict
+
+
 def judge_pypi() -> Verdict:
     """PyPI's crisp-api, which has no socket."""
     verdict = Verdict(f"PyPI crisp-api {clients.PYPI_CRISP} (website key)")
@@ -209,6 +219,8 @@ def main() -> int:
     judges: list[tuple[str, Callable[[], Verdict]]] = [
         ("npm crisp-api", lambda: judge_npm("website")),
         ("npm crisp-api", lambda: judge_npm("plugin")),
+        ("npm crisp-api (help centre, tree)", lambda: judge_help(clients.NPM_CRISP, "tree")),
+        ("npm crisp-api (help centre, locale)", lambda: judge_help(clients.NPM_LOCALES, "locale")),
         ("PyPI crisp-api", judge_pypi),
         ("PyPI tap-kustomer", judge_tap),
     ]

@@ -167,8 +167,11 @@ async def test_redirections_are_listed_made_once_per_path_and_removed(desk: Desk
     assert (await desk.call("POST", "/redirection", {**old, "target": "/b"}))[:2] == (409, "redirection_exists")
     assert await desk.get("/redirections/1") == [{**made, **old}]
     path = f"/redirection/{made['redirection_id']}"
+    assert await desk.get(path) == {**made, **old}
+    assert (await desk.call("HEAD", path))[0] == 200
     assert await desk.call("DELETE", path) == (200, "deleted", {})
     assert (await desk.call("DELETE", path))[:2] == (404, "redirection_not_found")
+    assert (await desk.call("GET", path))[:2] == (404, "redirection_not_found")
     assert await desk.get("/redirections/1") == []
 
 
@@ -273,7 +276,9 @@ async def test_an_article_stands_in_a_category_and_a_section_of_it(desk: Desk) -
     category, article = await desk.category(), await desk.article()
     one = f"{EN}/category/{category}"
     section = (await desk.call("POST", f"{one}/section", {"name": "Cards"}))[2]["section_id"]
+    assert await desk.get(f"{article}/category") == {"category_id": None, "section_id": None}
     assert await desk.call("PATCH", f"{article}/category", {"category_id": category, "section_id": section}) == DONE
+    assert await desk.get(f"{article}/category") == {"category_id": category, "section_id": section}
     assert (await desk.get(article))["category"] == {
         "category_id": category,
         "name": "Billing",

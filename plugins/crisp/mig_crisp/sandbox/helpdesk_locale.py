@@ -103,6 +103,12 @@ def get_page(call: Call) -> Answer:
     return resolved({"url": call.desk.helpdesk.article_url(article)})
 
 
+def get_place(call: Call) -> Answer:
+    """The category of an article, and the section; null: it is in none. [client]"""
+    article = _seen_article(call)
+    return resolved({"category_id": article.category_id, "section_id": article.section_id})
+
+
 def place_article(call: Call) -> Answer:
     """Put an article into a category, and into a section of it or none."""
     article, body = _article(call), call.body
@@ -235,6 +241,7 @@ def routes(bodies: HelpdeskBodies) -> list[Route]:
         Route("POST", f"{article}/publish", publish, ARTICLES),
         Route("POST", f"{article}/unpublish", unpublish, ARTICLES),
         Route("GET", f"{article}/page", get_page, ARTICLES),
+        Route("GET", f"{article}/category", get_place, ARTICLES),
         Route("PATCH", f"{article}/category", place_article, ARTICLES, bodies.article_category),
         Route("GET", f"{_BASE}/categories/{{page}}", get_categories, CATEGORIES),
         Route("POST", f"{_BASE}/category", add_category, CATEGORIES, bodies.category_new),

@@ -110,6 +110,16 @@ def get_redirections(call: Call) -> Answer:
     return listing(call, [view_redirection(one) for one in desk.redirections.all_seen(at)])
 
 
+def get_redirection(call: Call) -> Answer:
+    """An old address; HEAD asks only whether it is there. [client]"""
+    desk, at, name = helpdesk(call), call.desk.read_at(call.now), call.params["redirection_id"]
+    call.stale = desk.redirections.stale(name, at)
+    one = desk.redirections.seen(name, at)
+    if one is None:
+        raise missing("redirection")
+    return resolved(view_redirection(one))
+
+
 def add_redirection(call: Call) -> Answer:
     """Lead an old address to a new one."""
     desk, path = helpdesk(call), call.body["path"]
@@ -163,6 +173,10 @@ def routes() -> list[Route]:
         Route("DELETE", one, remove_locale, LOCALES_SCOPE),
         Route("GET", f"{BASE}/redirections/{{page}}", get_redirections, REDIRECTIONS),
         Route("POST", f"{BASE}/redirection", add_redirection, REDIRECTIONS, REDIRECTION),
+        *(
+            Route(method, f"{BASE}/redirection/{{redirection_id}}", get_redirection, REDIRECTIONS)
+            for method in ("HEAD", "GET")
+        ),
         Route("DELETE", f"{BASE}/redirection/{{redirection_id}}", remove_redirection, REDIRECTIONS),
         Route("GET", f"{BASE}/settings", get_settings, SETTINGS_SCOPE),
         Route("PATCH", f"{BASE}/settings", set_settings, SETTINGS_SCOPE, SETTINGS),
