@@ -16,6 +16,7 @@ from mig.errors import (
     Unparseable,
     Unreadable,
     Usage,
+    polite,
 )
 from mig.hookspecs import hookimpl
 from mig.model import (
@@ -244,4 +245,5 @@ __all__ = [
     "epoch_ms",
     "from_epoch_ms",
     "hookimpl",
+    "polite",
 ]

@@ -243,6 +243,40 @@ def open_ledger(config: Config) -> Iterator[Ledger]:
         journal.close()
 
 
+def named_pair(config: Config, *, journal: bool = True) -> Config:
+    """The configuration with both platforms named: by itself, else as the only migration in the journal has them.
+
+    Args:
+        config: Settings.
+        journal: Whether the journal may be asked.
+
+    Raises:
+        Usage: A platform is not named, and there is no journal that tells it; or the journal holds several migrations.
+    """
+    missing = [side for side in ("source", "target") if not getattr(config, side)]
+    if not missing:
+        return config
+    rows = _migrations(config.state) if journal else []
+    if not rows:
+        side = missing[0]
+        raise Usage(f"no {side} is named", f'Use --{side} NAME, or name = "..." under [{side}] in mig.toml.')
+    row = counts.choose(rows, config.source, config.target)
+    return msgspec.structs.replace(config, source=config.source or row.source, target=config.target or row.target)
+
+
+def _migrations(state: str) -> list[counts.MigrationRow]:
+    """Those in a journal; none: it is not there."""
+    try:
+        journal = Journal.open(state, inline=True, create=False)
+    except Usage:
+        return []
+    try:
+        with journal.reading() as connection:
+            return counts.migrations(connection)
+    finally:
+        journal.close()
+
+
 @asynccontextmanager
 async def open_audit(config: Config, registry: Registry, *, journal: bool = True) -> AsyncIterator[Audit]:
     """Open both platforms and the journal; while it is open no run writes to either.
@@ -256,9 +290,7 @@ async def open_audit(config: Config, registry: Registry, *, journal: bool = True
         Usage: A platform is not named, or the journal holds no migration of this pair.
         Refused: A platform or the journal cannot be opened, or a run holds the journal.
     """
-    for side in ("source", "target"):
-        if not getattr(config, side):
-            raise Usage(f"no {side} is named", f'Use --{side} NAME, or name = "..." under [{side}] in mig.toml.')
+    config = named_pair(config, journal=journal)
     source, target = registry.source(config.source), registry.target(config.target)
     source_settings: Any = platform_settings(
         source.settings, source.name, config.source_settings, os.environ, config.source_flags

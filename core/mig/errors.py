@@ -104,3 +104,14 @@ class NotApplied(MigError):
 
 class Unclear(MigError):
     """A request without a clear answer (reset, timeout, 5xx, garbled): it may still take effect within its life."""
+
+
+def polite(group: BaseExceptionGroup[BaseException]) -> MigError | None:
+    """The first error of a group of tasks, where each of them says what to do; None: one of them is a fault."""
+    said, rest = group.split(MigError)
+    if rest is not None or said is None:
+        return None
+    error: BaseException = said
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error if isinstance(error, MigError) else None

@@ -191,6 +191,16 @@ def test_without_bytes_no_source_is_needed(desk: Audited, tmp_path: Path) -> Non
     assert checked(tmp_path / "a").returncode == 0
 
 
+def test_with_bytes_it_says_which_setting_of_the_source_is_missing(desk: Audited, tmp_path: Path) -> None:
+    kept = {key: value for key, value in desk.environment().items() if not key.startswith(("KUSTOMER_", "CRISP_"))}
+    call = [*MIG, "archive", "--out", str(tmp_path / "a")]
+    ended = subprocess.run(call, env=kept, capture_output=True, text=True, timeout=120, check=False)
+    assert ended.returncode == 2
+    assert "kustomer: the setting url is missing" in ended.stderr
+    assert "--files none" in ended.stderr
+    assert "fault" not in ended.stderr
+
+
 def test_no_signed_address_and_no_key_is_in_it(desk: Audited, out: Path) -> None:
     secrets = [value for key, value in desk.environment().items() if key in ("KUSTOMER_API_KEY", "CRISP_KEY")]
     assert secrets

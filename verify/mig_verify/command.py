@@ -13,7 +13,7 @@ from typing import Any
 import click
 import msgspec
 
-from mig.commands import Common, answer_with, common_options, read_common, say_object
+from mig.commands import Common, answer_with, common_options, read_common, say_object, with_pair
 
 _CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
@@ -80,6 +80,7 @@ def run_verify(
     from mig_verify.result import EXIT, as_object, lines
     from mig_verify.work import Asked
 
+    common = with_pair(common, journal=not no_journal)
     asked = Asked(level=level, confidence=confidence, defect_rate=defect_rate, seed=seed, work=work)
     result = asyncio.run(_audited(common, asked, journal=not no_journal))
     if out is not None:

@@ -32,6 +32,7 @@ from mig import (
     content_digest,
     encode,
     epoch_ms,
+    polite,
 )
 from mig_verify.store import Scratch
 
@@ -271,17 +272,7 @@ async def plainly(work: Awaitable[None]) -> None:
     try:
         await work
     except BaseExceptionGroup as group:
-        found = _said(group)
+        found = polite(group)
         if found is None:
             raise
         raise found from group
-
-
-def _said(group: BaseExceptionGroup[Any]) -> MigError | None:
-    polite, rest = group.split(MigError)
-    if rest is not None or polite is None:
-        return None
-    error: BaseException = polite
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error if isinstance(error, MigError) else None

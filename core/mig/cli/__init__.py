@@ -24,7 +24,7 @@ from mig.cli.rollback import rollback
 from mig.cli.run import run
 from mig.cli.sandbox import sandbox
 from mig.cli.status import status
-from mig.errors import MigError, Paused, Refused, Usage
+from mig.errors import MigError, Paused, Refused, Usage, polite
 from mig.plugins import Registry
 
 EXIT_USAGE, EXIT_REFUSED, EXIT_PAUSED, EXIT_BUG = 2, 3, 4, 70
@@ -59,14 +59,21 @@ def _main(arguments: Sequence[str] | None) -> int:
         error.show()
         return EXIT_USAGE
     except MigError as error:
-        say_error(error)
-        return {Usage: EXIT_USAGE, Refused: EXIT_REFUSED, Paused: EXIT_PAUSED}.get(type(error), EXIT_REFUSED)
+        return _refused(error)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader left: nothing more to say
         return 0
     except Exception as error:
+        said = polite(error) if isinstance(error, ExceptionGroup) else None
+        if said is not None:
+            return _refused(said)
         _say_bug(error)
         return EXIT_BUG
+
+
+def _refused(error: MigError) -> int:
+    say_error(error)
+    return {Usage: EXIT_USAGE, Refused: EXIT_REFUSED, Paused: EXIT_PAUSED}.get(type(error), EXIT_REFUSED)
 
 
 def _say_bug(error: BaseException) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import click
 import msgspec
 
-from mig.cli.common import Common, common_options, needs_pair, read_common
+from mig.cli.common import Common, common_options, read_common, with_pair
 from mig.cli.show import say_object
 from mig.clock import SystemClock
 from mig.errors import MigError, Refused
@@ -30,8 +30,7 @@ _MARKS = {"ok": "ok  ", "warn": "look", "fail": "FAIL"}
 @click.pass_obj
 def check(registry: Registry, /, write: bool, **options: Any) -> None:
     """Look both sides over before a run: credentials, permissions, limits, and what could mail a customer."""
-    common = read_common(registry, **options)
-    needs_pair(common.config)
+    common = with_pair(read_common(registry, **options))
     found = asyncio.run(_look(common, write=write, say=_quiet if common.as_json else _say))
     failed = [finding for _, finding in found if finding.state == "fail"]
     if common.as_json:

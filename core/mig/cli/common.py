@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
 import click
+import msgspec
 import structlog
 from msgspec import Struct
 
-from mig.errors import MigError, Refused, Usage
+from mig.errors import MigError, Refused
 from mig.plugins import Registry, load_files
 from mig.settings import Config, load_config, refuse_secrets
 
@@ -152,12 +153,19 @@ def _no_values(stream: TextIO, info: Any) -> None:
     stream.write(f"{info[0].__name__}")
 
 
-def needs_pair(config: Config) -> None:
-    """A run needs both platforms.
+def with_pair(common: Common, *, journal: bool = True) -> Common:
+    """The same with both platforms named: by flags or mig.toml, else as the only migration in the journal has them.
+
+    Args:
+        common: As they were read.
+        journal: Whether the journal may be asked.
 
     Raises:
-        Usage: One of them is not named.
+        Usage: One is not named, and the journal does not tell; or a secret stands on the command line.
     """
-    for side in ("source", "target"):
-        if not getattr(config, side):
-            raise Usage(f"no {side} is named", f'Use --{side} NAME, or name = "..." under [{side}] in mig.toml.')
+    from mig.audit import named_pair
+
+    config = named_pair(common.config, journal=journal)
+    refuse_secrets(common.registry.source(config.source).settings, "source", common.sets)
+    refuse_secrets(common.registry.target(config.target).settings, "target", common.sets)
+    return msgspec.structs.replace(common, config=config)

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Struct, field
 
 from mig.cli.canary import watch_canary
-from mig.cli.common import Common, common_options, needs_pair, read_common, say_error
+from mig.cli.common import Common, common_options, read_common, say_error, with_pair
 from mig.cli.plan_view import plan_object, show_plan
 from mig.cli.scope import SCOPE, read_scope, scope_options
 from mig.cli.show import Watcher, adoption, as_object, ended_object, say_object, summary
@@ -358,8 +358,8 @@ def _work(common: Common, asked: Asked, environment: Mapping[str, str], clock: C
     from mig.engine.run import Run
     from mig.journal.store import Journal
 
+    common = with_pair(common)
     config, registry = common.config, common.registry
-    needs_pair(config)
     source, target = registry.source(config.source), registry.target(config.target)
     target_settings: Any = platform_settings(
         target.settings, target.name, config.target_settings, environment, config.target_flags

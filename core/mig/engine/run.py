@@ -31,7 +31,7 @@ from mig.engine.planning import Plan, Planner, add_failed
 from mig.engine.protocol import Doubtful, Settler, Stopped
 from mig.engine.repair import Repair, RepairingDeliverer
 from mig.engine.select import PARTS, Selector, is_narrow
-from mig.errors import MigError, Paused, Refused, Unreadable, Usage
+from mig.errors import MigError, Paused, Refused, Unreadable, Usage, polite
 from mig.journal import adoption, counts, delivery, failures, losses, repairing, staging
 from mig.journal.counts import KindCount
 from mig.journal.failures import Failure
@@ -306,10 +306,10 @@ class _Engine:
             if self._deliverer.sent and isinstance(self._target, CanConclude):
                 self._notices = await _concluded(self._target)
         except BaseExceptionGroup as group:
-            polite, rest = group.split((Paused, Refused))
-            if polite is None or rest is not None:
+            ends, rest = group.split((Paused, Refused))
+            if ends is None or rest is not None:
                 raise
-            self._end(_first(polite))
+            self._end(polite(ends))
         except (Paused, Refused) as error:
             self._end(error)
         finally:
@@ -612,17 +612,6 @@ async def _concluded(target: CanConclude) -> list[str]:
         return list(await target.conclude())
     except MigError as error:
         return [f"the target could not be asked at the end: {error.message}"]
-
-
-def _first(group: BaseExceptionGroup[Any]) -> MigError | None:
-    for error in group.exceptions:
-        if isinstance(error, BaseExceptionGroup):
-            found = _first(error)
-            if found is not None:
-                return found
-        elif isinstance(error, MigError):
-            return error
-    return None
 
 
 def _stamp(clock: Clock) -> str:
