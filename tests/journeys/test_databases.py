@@ -22,21 +22,7 @@ COMMANDS = {
 }
 _OF_THE_DAY = (
     *("seconds", "started_at", "ended_at", "began", "ended", "at", "as_of", "made", "made_at"),
-    *("out", "requests", "run_id", "days"),
-)
-    "seconds",
-    "started_at",
-    "ended_at",
-    "began",
-    "ended",
-    "at",
-    "as_of",
-    "made",
-    "made_at",
-    "out",
-    "requests",
-    "run_id",
-    "days",
+    *("out", "requests", "run_id"),
 )
 
 
