@@ -9,3 +9,4 @@ from mig.cli.common import say_error as say_error
 from mig.cli.common import with_pair as with_pair
 from mig.cli.run import answer_with as answer_with
 from mig.cli.show import say_object as say_object
+from mig.cli.stopping import stoppable as stoppable

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import sys
 from collections import Counter
 from pathlib import Path
@@ -13,9 +11,7 @@ from typing import Any
 import click
 import msgspec
 
-from mig.commands import Common, answer_with, common_options, read_common, say_object, with_pair
-
-_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
+from mig.commands import Common, answer_with, common_options, read_common, say_object, stoppable, with_pair
 
 
 @click.command()
@@ -108,30 +104,14 @@ async def _audited(common: Common, asked: Any, *, journal: bool) -> Any:
     from mig.audit import open_audit
     from mig_verify.work import look_of, verify
 
-    task = asyncio.current_task()
-    assert task is not None
-    caught: list[int] = []
-
-    def on_signal(number: int) -> None:
-        if caught:
-            os._exit(_CODES[signal.Signals(number)])
-        caught.append(number)
-        click.echo("mig: stopping; the same command goes on from here", err=True)
-        task.cancel()
-
-    for number in _CODES:
-        asyncio.get_running_loop().add_signal_handler(number, on_signal, number)
     progress = Progress(quiet=common.quiet or common.as_json or not sys.stderr.isatty())
     try:
-        async with open_audit(common.config, common.registry, journal=journal) as audit:
-            result = await verify(audit, asked, progress.told)
-            if audit.ledger is not None:
-                await audit.ledger.add_look(look_of(result, audit.clock.now().isoformat(timespec="milliseconds")))
-            return result
-    except asyncio.CancelledError:
-        if not caught:
-            raise
-        sys.exit(_CODES[signal.Signals(caught[0])])
+        with stoppable():
+            async with open_audit(common.config, common.registry, journal=journal) as audit:
+                result = await verify(audit, asked, progress.told)
+                if audit.ledger is not None:
+                    await audit.ledger.add_look(look_of(result, audit.clock.now().isoformat(timespec="milliseconds")))
+                return result
     finally:
         progress.end()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import sys
 from collections import Counter
 from contextlib import AsyncExitStack
@@ -18,6 +17,7 @@ from mig import __version__
 from mig.cli.common import Common, common_options
 from mig.cli.run import answer_with
 from mig.cli.show import say_object
+from mig.cli.stopping import stoppable
 from mig.clock import SystemClock
 from mig.errors import Refused, Usage
 from mig.model import TYPES
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from mig.journal.counts import MigrationRow
     from mig.journal.store import Journal
 
-_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 _EVERY = 1_000
 """Records between two looks at the terminal."""
 
@@ -84,19 +83,6 @@ async def _written(common: Common, out: Path, *, which: str, full: bool) -> Writ
     from mig.journal import counts, delivery
     from mig.journal.store import Journal
 
-    task = asyncio.current_task()
-    assert task is not None
-    caught: list[int] = []
-
-    def on_signal(number: int) -> None:
-        if caught:
-            os._exit(_CODES[signal.Signals(number)])
-        caught.append(number)
-        click.echo("mig: stopping; the same command goes on from here", err=True)
-        task.cancel()
-
-    for number in _CODES:
-        asyncio.get_running_loop().add_signal_handler(number, on_signal, number)
     config = common.config
     journal = Journal.open(config.state, create=False)
     try:
@@ -107,6 +93,7 @@ async def _written(common: Common, out: Path, *, which: str, full: bool) -> Writ
         clock = SystemClock()
         budgets = Budgets(clock, config.shares, await journal.read(delivery.load_budgets))
         async with AsyncExitStack() as stack:
+            stack.enter_context(stoppable())
             source = _Source(common, row, budgets, stack)
             try:
                 return await write_archive(
@@ -129,10 +116,6 @@ async def _written(common: Common, out: Path, *, which: str, full: bool) -> Writ
                 )
             finally:
                 await _save(journal, budgets)
-    except asyncio.CancelledError:
-        if not caught:
-            raise
-        sys.exit(_CODES[signal.Signals(caught[0])])
     finally:
         journal.close()
 
