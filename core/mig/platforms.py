@@ -571,6 +571,23 @@ class CanUndo(Protocol):
         ...
 
 
+@runtime_checkable
+class CanSpare(Protocol):
+    """The target can tell what somebody has changed in what we made, where an undo of one operation could not."""
+
+    async def edited(self, kind: Kind, receipts: Mapping[str, Receipt]) -> str:
+        """Asked once before anything of a unit is taken back; what was changed is left whole.
+
+        Args:
+            kind: Of the unit's root.
+            receipts: What its operations answered, by their names; those that are in doubt are left out.
+
+        Returns:
+            What somebody changed since, in words; empty: nothing, or nothing that could be told.
+        """
+        ...
+
+
 # ---- what the hooks register ---------------------------------------------------------------------------------------
 
 

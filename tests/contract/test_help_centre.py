@@ -449,7 +449,6 @@ def test_a_rollback_removes_what_was_made_and_nothing_else(undone: Undone) -> No
     assert contents["By hand, among ours"] == "mine too"
 
 
-@pytest.mark.xfail(reason="what a person edited in an article of ours is not told: docs/known-limits.md", strict=True)
 def test_a_rollback_leaves_what_a_person_has_edited(undone: Undone) -> None:
     contents = {one["title"]: one["content"] for one in undone.state["articles"]}
     assert contents.get("Zones") == BY_HAND

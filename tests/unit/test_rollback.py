@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -40,6 +40,23 @@ class Undoing:
     async def find(self, calls: Sequence[Call]) -> dict[tuple[UnitKey, str], Receipt]:
         assert all("session" not in call.body or call.body["session"] for call in calls)
         return {(c.unit, c.op.name): Receipt({"id": c.op.name}) for c in calls if c.op.name in self._there}
+
+
+class Sparing(Undoing):
+    """One that tells what somebody edited.
+
+    Args:
+        edited: What of which birth.
+    """
+
+    def __init__(self, edited: dict[str, str], **more: Any) -> None:
+        super().__init__(**more)
+        self.asked: list[tuple[str, dict[str, str]]] = []
+        self._edited = edited
+
+    async def edited(self, kind: mig.Kind, receipts: Mapping[str, Receipt]) -> str:
+        self.asked.append((kind, {name: one.values["id"] for name, one in receipts.items()}))
+        return self._edited.get(receipts["birth"].values["id"], "")
 
 
 def claim(name: str, effect: Effect = Effect.CREATE, marker: str | None = None) -> Claim:
@@ -89,6 +106,49 @@ async def test_a_birth_takes_what_stands_in_it_along_and_threads_go_before_peopl
     assert target.undone == ["s", "p"]
     assert (found.units, found.left, found.orphans) == (2, [], 0)
     assert await journal.read(lambda c: delivery.operations(c, 1, "conversation:b")) == {}
+    journal.close()
+
+
+async def test_what_somebody_edited_is_left_whole_and_told() -> None:
+    """Asked once a unit, by what was answered; what is in doubt tells nothing."""
+    target = Sparing({"a": "somebody has changed its title since"})
+    text = claim("text", Effect.PUT)
+    birth, redirect = claim("birth", marker="m"), claim("redirect", marker="r")
+    found, journal = await rolled(
+        target,
+        {
+            "article:a": [(birth, made("a")), (text, made("t")), (redirect, made("ra"))],
+            "article:b": [(birth, made("b")), (text, None), (redirect, made("rb"))],
+        },
+    )
+    assert target.asked == [
+        ("article", {"birth": "a", "redirect": "ra", "text": "t"}),
+        ("article", {"birth": "b", "redirect": "rb"}),
+    ]
+    assert sorted(target.undone) == ["b", "rb"]
+    assert [(one.unit, one.why) for one in found.left] == [("article:a", "somebody has changed its title since")]
+    assert (found.units, found.removed) == (1, 2)
+    assert set(await journal.read(lambda c: delivery.operations(c, 1, "article:a"))) == {"birth", "redirect", "text"}
+    journal.close()
+
+
+async def test_shelves_go_after_the_shelves_on_them_and_stay_under_those_of_others() -> None:
+    class Shelves(Undoing):
+        async def undo(self, name: str, verb: str, old: Receipt) -> bool:
+            below = {"1": "2", "2": "3", "4": "theirs"}.get(old.values["id"], "")
+            if below == "theirs" or (below and below not in self.undone):
+                return False
+            return await super().undo(name, verb, old)
+
+    target = Shelves()
+    units: dict[str, list[tuple[Claim, Receipt | None]]] = {
+        f"category:{one}": [(claim("birth", marker=one), made(one))] for one in "1234"
+    }
+    units["contact:c"] = [(claim("profile", marker="c"), made("c"))]
+    found, journal = await rolled(target, units)
+    assert target.undone == ["3", "c", "2", "1"]
+    assert [one.unit for one in found.left] == ["category:4"]
+    assert (found.units, found.removed) == (4, 4)
     journal.close()
 
 

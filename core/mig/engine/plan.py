@@ -18,7 +18,8 @@ class Step(Struct):
 
     op: Operation
     action: str
-    """send, revise, undo; ask: only find out whether it took effect with what was sent then."""
+    """send, revise, undo; ask: only find out whether it took effect with what was sent then; look: whether somebody
+    changed the unit since."""
     digest: str
     doubtful: bool = False
     """An attempt of an earlier run may have taken effect."""
@@ -28,6 +29,8 @@ class Step(Struct):
     """The bytes it names, while it is sent."""
     before: OperationRow | None = None
     old: Receipt | None = None
+    beside: Mapping[str, Receipt] = field(default_factory=dict)
+    """Of a look: what the unit's operations answered."""
 
     @property
     def alone(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from msgspec import Struct
 
@@ -10,7 +10,20 @@ from mig.clock import Clock
 from mig.engine.plan import Step
 from mig.errors import NotApplied, Paused, Refused, Rejected, Unclear
 from mig.http import Unreachable
-from mig.platforms import Body, Call, CanRevise, CanUndo, Effect, Operation, Origin, Receipt, Target, UnitKey
+from mig.model import Kind
+from mig.platforms import (
+    Body,
+    Call,
+    CanRevise,
+    CanSpare,
+    CanUndo,
+    Effect,
+    Operation,
+    Origin,
+    Receipt,
+    Target,
+    UnitKey,
+)
 
 _REFUSALS = 60
 """429s in a row after which the run pauses."""
@@ -128,6 +141,19 @@ class Settler:
                     await orphaned()
                 sent_at = self._clock.monotonic() if sent_at is None else sent_at
 
+    async def edited(self, unit: UnitKey, receipts: Mapping[str, Receipt]) -> str:
+        """What somebody has changed in a unit since we wrote it; asked as patiently as anything is sent.
+
+        Raises:
+            Refused, Doubtful, Paused: As `settle`.
+        """
+        if not isinstance(self._target, CanSpare):
+            return ""
+        # A PUT that changes nothing: it waits until reads show what we wrote last, and may be said twice.
+        operation = Operation(name="look", verb="", effect=Effect.PUT, body={})
+        step = Step(op=operation, action="look", digest="", beside=receipts)
+        return (await self.settle(unit, step, lambda operation: operation.body, _nothing)).reason
+
     def _may_go_on(self, step: Step, sent_at: float | None) -> None:
         """A run that is asked to end does not wait for another try of what certainly did not leave."""
         if self.stopping and sent_at is None and not step.doubtful:
@@ -153,6 +179,8 @@ class Settler:
 
     async def _acted(self, step: Step, call: Call) -> Outcome:
         target = self._target
+        if step.action == "look" and isinstance(target, CanSpare):
+            return Outcome("done", reason=await target.edited(Kind(call.unit.partition(":")[0]), step.beside))
         if step.action == "undo":
             if step.old is None or step.old.origin is not Origin.CREATED or not isinstance(target, CanUndo):
                 return Outcome("gone", step.old)  # only what we made ourselves is ever taken back
@@ -186,6 +214,10 @@ class Settler:
         if step.action in ("undo", "ask") and (receipt is None or step.action == "undo"):
             return Outcome("gone", receipt)
         return Outcome("done", receipt) if receipt is not None else None
+
+
+async def _nothing() -> None:
+    """A look leaves no orphan."""
 
 
 def _is_clear(step: Step) -> bool:

@@ -15,6 +15,7 @@ from mig.errors import Refused
 from mig.journal import counts, delivery, undoing
 from mig.journal.delivery import OperationRow
 from mig.journal.store import Journal
+from mig.model import CATEGORY
 from mig.platforms import CanUndo, Effect, Operation, Origin, Target, UnitKey
 from mig.settings import EngineSettings
 
@@ -101,10 +102,21 @@ class Rollback:
                 for key in keys:
                     await self._unit(UnitKey(key), found)
                 after = keys[-1]
+        await self._again(found)
         await self._journal.write(
             lambda c: counts.end_run(c, number, now=self._now(), status="rolled back", report="{}")
         )
         return found
+
+    async def _again(self, found: RolledBack) -> None:
+        """Shelves that were left because of the shelves on them, as long as those go: keys tell no depth."""
+        before = -1
+        while found.units > before:
+            before, left = found.units, found.left
+            found.left = [one for one in left if not _is_shelf(one.unit)]
+            for one in left:
+                if _is_shelf(one.unit):
+                    await self._unit(one.unit, found)
 
     def _now(self) -> str:
         return self._clock.now().isoformat(timespec="milliseconds")
@@ -120,15 +132,17 @@ class Rollback:
         there = [
             row for row in reversed(made) if row.state == "sending" or (row.receipt is not None and row.state != "gone")
         ]
-        whys: list[str] = []
+        settled = {row.name: row.receipt for row in rows.values() if row.receipt and row.state in ("done", "due")}
+        why = await self._settler.edited(key, settled) if births or there else ""
+        whys = [why] if why else []
         gone: list[OperationRow] = []
-        for row in births or there:  # what a birth holds goes with it; the rest is taken back piece by piece
+        for row in () if why else births or there:  # what a birth holds goes with it; the rest piece by piece
             outcome = await self._undo(key, row)
-            found.removed += 1
             if outcome.reason:
                 whys.append(outcome.reason)
             else:
                 gone.append(row)
+        found.removed += len(gone)
         if not whys:
             found.units += 1
             await self._journal.write(lambda c: undoing.forget(c, self._mig, key))
@@ -153,6 +167,10 @@ class Rollback:
         if row.receipt is not None and row.receipt.origin is not Origin.CREATED:
             return Outcome("done", row.receipt, "it was there before us")
         return await self._settler.settle(key, step, _body, nothing)
+
+
+def _is_shelf(key: UnitKey) -> bool:
+    return key.startswith(f"{CATEGORY}:")
 
 
 def _is_birth(row: OperationRow) -> bool:

@@ -7,18 +7,18 @@ from typing import Any
 
 import msgspec
 
-from mig import Adopted, Call, Clock, Origin, Receipt, Rejected, digest
+from mig import CATEGORY, Adopted, Call, Clock, Kind, Origin, Receipt, Rejected, digest
 from mig_crisp.client import CrispClient, segment
-from mig_crisp.help_api import HelpApi, Locales, Shown, bare, is_file, pictured, relinked
+from mig_crisp.help_api import HelpApi, Locales, Shown, is_file, pictured, relinked, split
 from mig_crisp.help_folders import FolderHelp
 from mig_crisp.help_locale import LocaleHelp
+from mig_crisp.help_written import changed, edited, fields_of, is_like, led_of, still, told, written
 from mig_crisp.settings import CrispSettings
 
 _GONE = "Somebody removed it there. To have it again, roll it back or forget it; `mig status` names its unit."
 _PAUSE_S = 1.0
 _KEPT = 128
 """Articles that are not read again while a journal is rebuilt."""
-_TEXT = ("title", "description", "content", "order", "featured", "author")
 
 
 def help_api(client: CrispClient, locales: Locales, name: str) -> HelpApi | None:
@@ -41,6 +41,8 @@ class HelpCentre:
     def __init__(self, client: CrispClient, api: HelpApi, settings: CrispSettings, clock: Clock) -> None:
         self._shown: dict[str, Shown | None] = {}
         """Read to be adopted."""
+        self._names: dict[str, dict[str, str]] = {}
+        """Of a locale's categories, by key."""
         self._clock = clock
         self._client = client
         self._api = api
@@ -51,7 +53,8 @@ class HelpCentre:
         verb, body = call.op.verb, call.body
         if verb == "help.category":
             key, made = await self._api.make_shelf(body)
-            return Receipt({"id": key}, Origin.CREATED if made else Origin.ADOPTED)
+            known = {"title": digest(body["name"])} if made and self._api.names_shelves else {}
+            return Receipt({"id": key}, Origin.CREATED if made else Origin.ADOPTED, written=known)
         if verb == "help.article":
             return Receipt({"id": await self._api.make_article(body)})
         if verb == "help.redirect":
@@ -67,14 +70,13 @@ class HelpCentre:
             if not write:  # a new draft is one; one that is said again somebody may have shown to everybody
                 shown = await self._api.show(key)
                 write = shown is not None and shown.published
-            return await self._publish(key, body, write=write)
+            state = {"published": False, "featured": False} | _state(body)
+            return await self._publish(key, body, state, write=write)
         if verb == "help.shelf":
             if body["shelf"]:
                 await self._api.put_on(key, str(body["shelf"]))
             return Receipt({"id": key}, written={"shelf": digest(body["shelf"])})
-        fields = _fields(body)
-        await (self._api.describe if verb == "help.about" else self._api.write)(key, fields)
-        return Receipt({"id": key}, written=_written(fields))
+        return Receipt({"id": key}, written=await self._written(verb, key, fields_of(body), body))
 
     async def find(self, call: Call) -> Receipt | None:
         """Whether a doubtful birth took effect: by its name, its path, or the title it was born with."""
@@ -100,19 +102,17 @@ class HelpCentre:
         if verb == "help.links":
             return await self._relink(key, body, old)
         if verb == "help.about":
-            return await self._describe(key, _fields(body), old)
+            return await self._describe(key, body, old)
         shown = await self._api.show(key)
         if shown is None:
             raise Rejected("the article is not there any more", _GONE)
         if verb == "help.publish":
-            # Somebody showed it, or took it down, since we wrote it last: that stays.
-            is_theirs = old.written.get("published", "") != digest(shown.published)
-            return await self._publish(key, body, write=not is_theirs and shown.published != body["published"])
+            return await self._republish(shown, body, old)
         if verb == "help.shelf":
             if digest(shown.shelf) != old.written.get("shelf") or shown.shelf == body["shelf"]:
                 return msgspec.structs.replace(old, unchanged=True)
             return await self.send(call)
-        return await self._rewrite(shown, _fields(body), old)
+        return await self._rewrite(shown, body, old)
 
     async def undo(self, verb: str, old: Receipt) -> bool:
         """Remove what we created; a category only when nothing stands in it."""
@@ -127,6 +127,43 @@ class HelpCentre:
             for one in filter(None, key.split(",")):
                 await self._drop_redirection(one)
         return True
+
+    async def edited(self, kind: Kind, receipts: Mapping[str, Receipt]) -> str:
+        """What somebody has changed of an article or category since we wrote it; empty: nothing that could be told."""
+        birth = receipts.get("birth")
+        if birth is None or birth.origin != Origin.CREATED:
+            return ""
+        key, is_shelf = birth.values["id"], kind == CATEGORY
+        ours = receipts.get("about" if is_shelf else "text", birth).written
+        if not ours:
+            return ""
+        shown = await (self._listed(key) if is_shelf else self._api.show(key))
+        if shown is None:
+            return "somebody has moved it" if await self._is_moved(key, is_shelf=is_shelf) else ""
+        links = receipts.get("links", Receipt()).values.get("links")
+        names = edited(shown, ours, led_of(links)) - {"order"}  # that of its neighbours moves it, too
+        states = {"shelf": shown.shelf, "published": shown.published, "featured": shown.featured}
+        for receipt in (receipts.get("shelf", Receipt()), receipts.get("publish", Receipt())):
+            names |= {name for name in states if receipt.written.get(name) not in (None, digest(states[name]))}
+        return f"somebody has changed its {' and '.join(sorted(names))} since" if names else ""
+
+    async def _is_moved(self, key: str, *, is_shelf: bool) -> bool:
+        """Whether what a path named lies in another folder: the last part of a path is of one thing alone."""
+        if self._api.names_shelves:
+            return False
+        locale, path = split(key)
+        pages = self._api.shelves(locale) if is_shelf else self._api.articles(locale)
+        return path.rpartition("/")[2] in [one.key.rpartition("/")[2] async for page in pages for one in page]
+
+    async def _listed(self, key: str) -> Shown | None:
+        """A category; where only lists show them, by one list for all of a rollback."""
+        if not self._api.names_shelves:
+            return await self._shown_as(key, is_shelf=True)
+        locale = split(key)[0]
+        if locale not in self._names:
+            self._names[locale] = {one.key: one.name async for page in self._api.shelves(locale) for one in page}
+        name = self._names[locale].get(key)
+        return Shown(key=key, title=name) if name is not None else None
 
     async def _drop_redirection(self, name: str) -> None:
         try:
@@ -181,10 +218,10 @@ class HelpCentre:
             shelf = await self._api.shelf(key)
             if shelf is None:
                 return None
-            fields = _fields(body)
+            fields = fields_of(body)
             there = {"title": shelf.name, "description": shelf.description}
-            written = _written({**fields, **{name: there[name] for name in there if name in fields}})
-            return Adopted(receipt=Receipt({"id": key}, written=written), same=written == _written(fields))
+            ours = written({**fields, **{name: there[name] for name in there if name in fields}})
+            return Adopted(receipt=Receipt({"id": key}, written=ours), same=ours == written(fields))
         shown = await self._seen(key)
         if shown is None:
             return None
@@ -196,50 +233,73 @@ class HelpCentre:
             return Adopted(receipt=Receipt({"id": key, "links": led}), same=same)
         if verb == "help.publish":
             url = await self._api.url(key) if shown.published else ""
-            receipt = Receipt({"id": key, "url": url}, written={"published": digest(shown.published)})
-            return Adopted(receipt=receipt, same=shown.published == bool(body["published"]))
+            state = _state(body) | {"published": shown.published}
+            if "featured" in state:
+                state["featured"] = shown.featured
+            receipt = Receipt({"id": key, "url": url}, written={name: digest(value) for name, value in state.items()})
+            return Adopted(receipt=receipt, same=state == _state(body))
         if verb == "help.shelf":
             receipt = Receipt({"id": key}, written={"shelf": digest(shown.shelf)})
             return Adopted(receipt=receipt, same=shown.shelf == str(body["shelf"]))
-        fields = _fields(body)
+        fields = fields_of(body)
         standing = msgspec.structs.asdict(shown)
         # What the interface does not show is as we wrote it, as far as anybody knows.
-        told = {name: standing[name] if standing.get(name) is not None else value for name, value in fields.items()}
-        return Adopted(receipt=Receipt({"id": key}, written=_written(told)), same=_written(told) == _written(fields))
+        ours = written(
+            {name: value if standing.get(name) is None else standing[name] for name, value in fields.items()}
+        )
+        return Adopted(receipt=Receipt({"id": key}, written=ours), same=ours == written(fields))
 
-    async def _rewrite(self, shown: Shown, fields: dict[str, Any], old: Receipt) -> Receipt:
-        """The fields of an article that changed, where nobody else has changed them since."""
-        there = _written(msgspec.structs.asdict(shown))
-        wanted = _written(fields)
-        changes = {
-            name: value
-            for name, value in fields.items()
-            if wanted[name] != old.written.get(name) and there.get(name) in (old.written.get(name), wanted[name], None)
-        }
-        if changes:
-            await self._api.write(shown.key, changes)
-        return Receipt({"id": shown.key}, unchanged=not changes, written=wanted)
+    async def _written(self, verb: str, key: str, fields: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, str]:
+        """Write these fields, and tell what a receipt remembers of them."""
+        is_shelf, leads = verb == "help.about", body.get("leads") or ()
+        await (self._api.describe if is_shelf else self._api.write)(key, fields)
+        until = self._clock.monotonic() + self._settings.read_lag_s
+        while True:
+            shown = await self._shown_as(key, is_shelf=is_shelf)
+            if shown is not None and is_like(fields, shown):
+                return told(fields, leads, shown)
+            if self._clock.monotonic() >= until:  # as far as anybody knows it is as we wrote it
+                return told(fields, leads, None)
+            await self._clock.sleep(_PAUSE_S)
 
-    async def _describe(self, key: str, fields: dict[str, Any], old: Receipt) -> Receipt:
+    async def _shown_as(self, key: str, *, is_shelf: bool) -> Shown | None:
+        if not is_shelf:
+            return await self._api.show(key)
         shelf = await self._api.shelf(key)
-        if shelf is None:
-            raise Rejected("the category is not there any more", _GONE)
-        wanted, there = _written(fields), {"title": digest(shelf.name), "description": digest(shelf.description)}
-        changes = {
-            name: value
-            for name, value in fields.items()
-            if wanted[name] != old.written.get(name) and there.get(name) in (old.written.get(name), None)
-        }
-        if changes:
-            await self._api.describe(key, changes)
-        return Receipt({"id": key}, unchanged=not changes, written=wanted)
+        return Shown(key=key, title=shelf.name, description=shelf.description) if shelf is not None else None
 
-    async def _publish(self, key: str, body: Mapping[str, Any], *, write: bool) -> Receipt:
-        published = bool(body["published"])
+    async def _rewrite(self, shown: Shown, body: Mapping[str, Any], old: Receipt, verb: str = "help.text") -> Receipt:
+        """The fields that changed, where nobody else has changed them since."""
+        fields, leads = fields_of(body), body.get("leads") or ()
+        wanted, there, ours = told(fields, leads, None), written(msgspec.structs.asdict(shown)), old.written
+        led = led_of(body.get("led"))
+        theirs = edited(shown, ours, led) | {name for name in there if name not in ours}
+        theirs &= edited(shown, wanted, led)  # what is as it is wanted is nobody's
+        changes = {name: fields[name] for name in changed(wanted, ours) - theirs}
+        known = wanted | still(wanted, ours)
+        if changes:
+            known |= await self._written(verb, shown.key, changes, body)
+        return Receipt({"id": shown.key}, unchanged=not changes, written=known)
+
+    async def _describe(self, key: str, body: Mapping[str, Any], old: Receipt) -> Receipt:
+        shown = await self._shown_as(key, is_shelf=True)
+        if shown is None:
+            raise Rejected("the category is not there any more", _GONE)
+        return await self._rewrite(shown, body, old, "help.about")
+
+    async def _publish(self, key: str, body: Mapping[str, Any], state: Mapping[str, bool], *, write: bool) -> Receipt:
+        """Bring an article to a state; remembered is the one that is wanted."""
         if write:
-            await self._api.publish(key, published=published, featured=bool(body["featured"]))
-        url = await self._url(key) if published else ""
-        return Receipt({"id": key, "url": url}, unchanged=not write, written={"published": digest(published)})
+            await self._api.publish(key, published=state["published"], featured=state["featured"])
+        url = await self._url(key) if state["published"] and body["published"] else ""
+        known = {name: digest(value) for name, value in _state(body).items()}
+        return Receipt({"id": key, "url": url}, unchanged=not write, written=known)
+
+    async def _republish(self, shown: Shown, body: Mapping[str, Any], old: Receipt) -> Receipt:
+        """Likewise, but for what somebody changed of it since we wrote it: who showed it, or took it down, is right."""
+        now = {"published": shown.published, "featured": shown.featured}
+        ours = {name: value for name, value in _state(body).items() if old.written.get(name) == digest(now[name])}
+        return await self._publish(shown.key, body, now | ours, write=now | ours != now)
 
     async def _url(self, key: str) -> str:
         """Where it is read; asked again as long as a read may lag behind its publication."""
@@ -279,24 +339,6 @@ class HelpCentre:
         return None
 
 
-def _fields(body: Mapping[str, Any]) -> dict[str, Any]:
-    """What is written of an article or category: texts put together, and nothing that is not known."""
-    fields = {name: body[name] for name in _TEXT if body.get(name) is not None}
-    if isinstance(fields.get("content"), list):
-        fields["content"] = "".join(map(_piece, fields["content"]))
-    return fields
-
-
-def _piece(piece: Any) -> str:
-    if isinstance(piece, Mapping):
-        return str(piece["url"] or piece["else"])
-    return str(piece)
-
-
-def _written(fields: Mapping[str, Any]) -> dict[str, str]:
-    """By digest: of the content without the addresses of its links, which `help.links` changes later."""
-    return {
-        name: digest(bare(str(value)) if name == "content" else value)
-        for name, value in fields.items()
-        if name in _TEXT and value is not None
-    }
+def _state(body: Mapping[str, Any]) -> dict[str, bool]:
+    """What `help.publish` says: whether everybody sees it and, where it says that too, whether it is featured."""
+    return {name: bool(body[name]) for name in ("published", "featured") if body.get(name) is not None}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -51,6 +51,9 @@ class Shelf(Struct, frozen=True, kw_only=True):
 
 class HelpApi(Protocol):
     """One of the two interfaces. Errors as `CrispClient.write`; what is not there is None."""
+
+    names_shelves: bool
+    """A category is born with its name, and only lists show it; else it is told like an article."""
 
     def articles(self, locale: str) -> AsyncIterator[list[Shown]]:
         """Pages of a locale's articles, without their content."""
@@ -187,17 +190,32 @@ def bare(content: str) -> str:
     Those of pictures stay: a picture that can be moved at last is a change.
     """
     pieces: list[str] = []
-    opened: list[str] = []
     start = 0
+    for target in _targets(content):
+        pieces += [content[start : target.start()], "()"]
+        start = target.end()
+    return "".join([*pieces, content[start:]])
+
+
+def linked(content: str) -> list[str]:
+    """The addresses of the links of a text, in order."""
+    return [_address_in(target) for target in _targets(content)]
+
+
+def _targets(content: str) -> Iterator[re.Match[str]]:
+    """Where the links of a text lead to; not its pictures."""
+    opened: list[str] = []
     for found in _BRACKET.finditer(content):
         if found[0] in ("[", "!["):
             opened.append(found[0])
         elif found[0] == "]" and opened and opened.pop() == "[":
             target = _TARGET.match(content, found.end())
             if target is not None:
-                pieces += [content[start : target.start()], "()"]
-                start = target.end()
-    return "".join([*pieces, content[start:]])
+                yield target
+
+
+def _address_in(target: re.Match[str]) -> str:
+    return target[0][1:-1].removeprefix("<").removesuffix(">")
 
 
 def pictured(content: str) -> list[str]:
@@ -206,7 +224,7 @@ def pictured(content: str) -> list[str]:
     for bracket in _BRACKET.finditer(content):
         target = _TARGET.match(content, bracket.end()) if bracket[0] == "]" else None
         if target is not None:
-            found[target[0][1:-1].removeprefix("<").removesuffix(">")] = None
+            found[_address_in(target)] = None
     return list(found)
 
 

@@ -28,6 +28,8 @@ class FolderHelp:
         locales: Makes sure of them.
     """
 
+    names_shelves = False
+
     def __init__(self, client: CrispClient, locales: Locales) -> None:
         self._client = client
         self._locales = locales
@@ -68,11 +70,9 @@ class FolderHelp:
         return (key, True) if isinstance(await self._client.get(_path("path", key)), Mapping) else None
 
     async def remove_shelf(self, key: str) -> bool:
-        """DELETE takes with it all that lies in a folder: only one in which nothing but folders lies is removed."""
+        """DELETE takes with it all that lies in a folder: only one in which nothing lies is removed."""
         found = await self._client.get(_path("path", key))
-        children = found.get("children") if isinstance(found, Mapping) else None
-        rows = [row for row in children or [] if isinstance(row, Mapping)]
-        if any(not _is_folder(row) for _, row in _entries(rows)):
+        if isinstance(found, Mapping) and found.get("children"):
             return False
         await self.remove(key)
         return True

@@ -20,6 +20,8 @@ class LocaleHelp:
         locales: Makes sure of them.
     """
 
+    names_shelves = True
+
     def __init__(self, client: CrispClient, locales: Locales) -> None:
         self._client = client
         self._locales = locales
@@ -105,9 +107,12 @@ class LocaleHelp:
     async def remove_shelf(self, key: str) -> bool:
         locale, name = split(key)
         category, _, section = name.partition("/")
-        rows = await self._client.get(f"{_at(locale)}/articles/1", {"filter_category_id": category})
-        if rows and (not section or any(_shown(locale, row).shelf == key for row in rows if isinstance(row, Mapping))):
-            return False
+        async for rows in self._pages(f"{_at(locale)}/articles", {"filter_category_id": category}):
+            if not section or any(_shown(locale, row).shelf == key for row in rows):
+                return False
+        if not section:  # its sections would go with it
+            async for _ in self._sections(key):
+                return False
         path = f"{_at(locale)}/category/{segment(category)}"
         await _gone(self._client, f"{path}/section/{segment(section)}" if section else path)
         return True

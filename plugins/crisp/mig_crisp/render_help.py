@@ -28,6 +28,7 @@ from mig import (
 )
 from mig_crisp.help_markdown import markdown
 from mig_crisp.help_place import joined_name, shelves
+from mig_crisp.help_signs import destination
 from mig_crisp.marks import marker
 from mig_crisp.office import Office
 from mig_crisp.render_files import held, never, upload
@@ -86,7 +87,7 @@ def _category(root: Category, unit: Unit, look: Lookup, office: Office) -> Rende
     operations = [birth]
     if office.help_api == "tree":
         about = {"key": _KEY, "title": root.name, "description": root.description, "order": root.position}
-        operations.append(_put("about", root, about, requests=2))
+        operations.append(_put("about", root, about, requests=3))
     return Rendered(operations, [], losses)
 
 
@@ -129,6 +130,9 @@ class _Article:
             "content": _pieces(written.text, self._holes),
             "order": root.position,
             "featured": None if tree else root.featured,
+            # Which links may be led on, and where they were led: their addresses are no edit of somebody's.
+            "leads": sorted(map(_in_text, self._links)),
+            "led": FromReceipt("links", value="links", default="", required=False),
         }
         if tree and (operator := self._office.author(root.author, self._look)) and "user_id" in operator:
             text["author"] = operator["user_id"]
@@ -137,12 +141,12 @@ class _Article:
             operations.append(
                 _put("shelf", root, {"key": _KEY, "shelf": FromReceipt("birth", of=shelf, default="", required=False)})
             )
-        operations.append(_put("text", root, text, requests=3 if tree else 1))
+        operations.append(_put("text", root, text, requests=5 if tree else 2))
         # By its title: where it is read may follow from that.
         state = {
             "key": _KEY,
             "published": root.status == "published",
-            "featured": tree and root.featured,
+            "featured": root.featured if tree else None,
             "named": root.title,
         }
         operations.append(_put("publish", root, state, requests=2))
@@ -219,7 +223,7 @@ class _Article:
         """
         links = [
             {
-                "old": url,
+                "old": _in_text(url),
                 "new": FromReceipt("publish", of=ref, value="url", default="", required=False),
                 "to": self._path_of(ref),
             }
@@ -278,6 +282,11 @@ def _put(name: str, root: Record, body: dict[str, Any], *, requests: int = 1, ph
         phase=phase,
         cost=(("crisp.requests", requests),),
     )
+
+
+def _in_text(url: str) -> str:
+    """An address as it stands in a text."""
+    return destination(url, cell=False)
 
 
 def _pieces(text: str, holes: Sequence[object]) -> object:

@@ -211,6 +211,9 @@ class CrispTarget:
     async def undo(self, name: str, verb: str, old: Receipt) -> bool:
         return await self._room(verb).undo(verb, old)
 
+    async def edited(self, kind: Kind, receipts: Mapping[str, Receipt]) -> str:
+        return await self._help.edited(kind, receipts) if self._help is not None and kind in (ARTICLE, CATEGORY) else ""
+
     def where(self, receipts: Mapping[str, Receipt]) -> str:
         found = receipts.get("birth") or receipts.get("profile")
         return found.values["id"] if found is not None else ""
@@ -290,6 +293,7 @@ if TYPE_CHECKING:
     _target: type[mig.Target] = CrispTarget
     _revises: type[mig.CanRevise] = CrispTarget
     _undoes: type[mig.CanUndo] = CrispTarget
+    _spares: type[mig.CanSpare] = CrispTarget
     _checks: type[mig.CanCheck] = CrispTarget
     _concludes: type[mig.CanConclude] = CrispTarget
     _proves: type[mig.CanProve] = CrispTarget

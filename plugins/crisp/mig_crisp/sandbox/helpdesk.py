@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 from mig_crisp.sandbox.answers import Json
-from mig_crisp.sandbox.helpdesk_public import cut_front_matter, find_html, longest_table
+from mig_crisp.sandbox.helpdesk_public import cut_front_matter, find_html, longest_table, tidied
 from mig_crisp.sandbox.options import Switches
 from mig_crisp.sandbox.shelf import Shelf
 
@@ -158,6 +158,7 @@ class Helpdesk:
             kept = cut_front_matter(content)
             self.traps["front_matter"] += kept != content
             content = kept
+        content = tidied(content) if self._switches.tidy else content
         self.traps["raw_html"] += bool(find_html(content))
         self.traps["long_tables"] += longest_table(content) > self._switches.table_rows
         return content

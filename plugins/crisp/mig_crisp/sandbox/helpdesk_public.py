@@ -21,6 +21,11 @@ def cut_front_matter(content: str) -> str:
     return content
 
 
+def tidied(content: str) -> str:
+    """A body in another form that says the same."""
+    return re.sub(r"^(\s*)\* ", r"\1- ", content.strip(), flags=re.MULTILINE) + "\n"
+
+
 def find_html(content: str) -> list[str]:
     """The raw tags outside of code: the public page shows them as they are, it renders none."""
     prose = "\n".join("" if code else line for line, code in _lines(content))

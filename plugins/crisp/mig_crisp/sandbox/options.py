@@ -53,6 +53,8 @@ SWITCHES = {
     "max_content": "characters an article may have (default 500000)",
     "front_matter": "both | tree | no: in which API a body that begins with --- loses everything up to the next --- "
     "(default both)",
+    "tidy": "yes | no: whether the body of an article is stored in a form of the platform's own: `-` for the `*` of "
+    "lists, no space at its ends, a line end behind it (default no: as it was sent)",
     "table_rows": "rows under its head that a table shows on the public page (default 50)",
     "draft_url": "yes | no: whether the locale API tells the address of an article that is not published (default no)",
     "tree_file": "content | metadata | suffix: what makes a file of an entry of the tree: content put into it, a "
@@ -110,6 +112,7 @@ _WORDS = {
     "lock_removal": ("off", "on"),
     "helpdesk": ("locale", "tree", "both", "none"),
     "front_matter": ("both", "tree", "no"),
+    "tidy": ("no", "yes"),
     "draft_url": ("no", "yes"),
     "tree_file": ("content", "metadata", "suffix"),
     "tree_suffix": ("no", "yes"),
@@ -194,6 +197,7 @@ class Switches(Struct, frozen=True, kw_only=True):
     max_description: int = 1_000
     max_content: int = 500_000
     front_matter: str = "both"
+    tidy: bool = False
     table_rows: int = 50
     draft_url: bool = False
     tree_file: str = "content"
