@@ -384,6 +384,8 @@ class Present(Struct, frozen=True, kw_only=True):
     """Field of the root -> the target's own id of the unit it is tied to there (a thread's contact)."""
     foreign: int = 0
     """What people said in it on the target, without a mark of ours."""
+    files: Sequence[str] = ()
+    """Addresses of the files the root's text shows, as often and in the order it shows them."""
     whole: bool = True
     """False: as a list shows it; `read` shows the rest."""
 
@@ -444,6 +446,8 @@ class Expected(Struct, frozen=True):
     """Roots that became part of another."""
     held: frozenset[Ref] = frozenset()
     """Of the absent, those that others show: a picture in its article."""
+    files: Sequence[Ref | None] = ()
+    """Of `held`, the files the root's text must show, in the order of `Present.files`; None: it is no record's."""
 
 
 class Standing(Struct, frozen=True):

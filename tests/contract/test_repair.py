@@ -53,6 +53,7 @@ SHORT = (
     "a profile is removed",
     "a value of a profile's data changes its type only",
     "a file is gone",
+    "a picture of an article is another",
     "everybody can read a draft",
     "everybody can read what is for the desk only",
 )

@@ -50,12 +50,7 @@ def check(name: str, desk: Audited) -> None:
     assert result.verdict == "fail"
 
 
-KNOWN = ("a picture of an article has no address", "a picture of an article lies on another host")
-NOT_FOUND = pytest.mark.xfail(reason="where a picture lies is not compared: docs/known-limits.md", strict=True)
-NAMES = [pytest.param(name, marks=NOT_FOUND) if name in KNOWN else name for name in DAMAGES]
-
-
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", DAMAGES)
 def test_damage_is_found(name: str, desk: Audited) -> None:
     check(name, desk)
 
@@ -67,7 +62,7 @@ def test_after_all_of_it_was_undone_it_is_clean(desk: Audited) -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", DAMAGES)
 def test_long_damage_is_found_and_undone_it_is_clean(name: str, desk: Audited) -> None:
     check(name, desk)
     test_after_all_of_it_was_undone_it_is_clean(desk)

@@ -159,6 +159,7 @@ def audited(
     switches: Mapping[str, str] = {},
     source_switches: Mapping[str, str] = {},
     operators: Path | None = None,
+    more: Mapping[str, str] = {},
 ) -> Iterator[Audited]:
     """Two sandboxes in a thread, while the context lasts.
 
@@ -171,6 +172,7 @@ def audited(
         switches: Of the target's sandbox.
         source_switches: Of the source's.
         operators: A dataset whose users work on the target too.
+        more: Of the environment.
     """
     told: Queue[tuple[Any, Any, asyncio.AbstractEventLoop, asyncio.Event]] = Queue()
 
@@ -188,7 +190,7 @@ def audited(
     thread.start()
     source, target, loop, over = told.get(timeout=30)
     try:
-        environment = {**source.environment, **target.environment}
+        environment = {**source.environment, **target.environment, **more}
         yield Audited(source.control, target.control, environment, f"sqlite:///{folder / 'mig.db'}", settings)
     finally:
         loop.call_soon_threadsafe(over.set)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from help_made import ARTICLES, BILLING, INVOICES
+from help_made import ARTICLES, BILLING, INVOICES, PICTURE
 from mig_crisp.sandbox.helpdesk import Article, Category
 from mig_crisp.sandbox.workspace import Message, Profile, Session, Workspace
 
@@ -978,19 +979,49 @@ def _(desk: Desk) -> Hurt:
     return Hurt("mismatched", "article", name, level="values")
 
 
-# FAULT, known (docs/known-limits.md), here and in the next: the audit sees that a picture is there, not where it lies.
 @damage("a picture of an article lies on another host")
 def _(desk: Desk) -> Hurt:
     picture = _picture(desk)
     name = rewrite(desk, picture, f"{picture.partition('(')[0]}(https://elsewhere.example/a.gif)")
-    return Hurt("mismatched", "article", name, level="values")
+    return Hurt("mismatched", "article", name, "extra.images", "values")
 
 
 @damage("a picture of an article has no address")
 def _(desk: Desk) -> Hurt:
     picture = _picture(desk)
     name = rewrite(desk, picture, f"{picture.partition('(')[0]}()")
-    return Hurt("mismatched", "article", name, level="values")
+    return Hurt("mismatched", "article", name, "extra.images", "values")
+
+
+def _media(desk: Desk) -> tuple[str, Any]:
+    """The source's id of a picture of an article, and its upload."""
+    picture = _picture(desk)
+    upload = next(one for one in desk.bucket.uploads.values() if picture.endswith(f"{one.url})"))
+    digest = hashlib.sha256(PICTURE.encode()).hexdigest()[:12]
+    return f"{ARTICLES['pay'].id}.en_us.{digest}", upload
+
+
+@damage("a picture of an article is another")
+def _(desk: Desk) -> Hurt:
+    name, upload = _media(desk)
+    upload.path.write_bytes(b"GIF89a, another one")
+    return Hurt("mismatched", "media", name, "bytes", "bytes")
+
+
+@damage("a picture of an article is gone")
+def _(desk: Desk) -> Hurt:
+    name, upload = _media(desk)
+    upload.path = None
+    return Hurt("mismatched", "media", name, "bytes", "bytes")
+
+
+@damage("an article shows another file of ours instead of its picture")
+def _(desk: Desk) -> Hurt:
+    _, _, upload = _file(desk)
+    name, own = _media(desk)
+    picture = _picture(desk)
+    rewrite(desk, picture, picture.replace(own.url, upload.url))
+    return Hurt("mismatched", "media", name, "bytes", "bytes")
 
 
 @damage("a word of an article is changed")

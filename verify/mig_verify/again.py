@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from mig import ATTACHMENT, CONTACT, Attachment, HasFiles, Record, Ref
+from mig import CONTACT, Attachment, HasFiles, Kind, Record, Ref
 from mig.audit import Audit
-from mig_verify.draw import Draw
+from mig_verify.draw import FILES, Draw
 from mig_verify.files import Files
 from mig_verify.found import Found
 from mig_verify.inspect import Inspector
@@ -75,14 +75,14 @@ class Again:
                 wrong_before=wrong,
                 unread_before=unread,
             )
-        types = {self._type_of(one.source_id) for one in found if one.level == "bytes"}
+        types = {self._type_of(one.ref) for one in found if one.level == "bytes"}
         for mime in sorted(types):
             matching = set(self._files_of(mime))
             fresh = await self._files(matching)
-            more += [one for one in fresh if Ref(ATTACHMENT, one.source_id) not in wrong]
-            bad = {Ref(ATTACHMENT, one.source_id) for one in fresh} & matching
-            rows = self._scratch.rows("SELECT id FROM bytes WHERE verdict = 'unread'")
-            lost = {Ref(ATTACHMENT, row[0]) for row in rows} & matching
+            more += [one for one in fresh if one.ref not in wrong]
+            bad = {one.ref for one in fresh} & matching
+            rows = self._scratch.rows("SELECT kind, id FROM bytes WHERE verdict = 'unread'")
+            lost = {Ref(Kind(kind), name) for kind, name in rows} & matching
             claim = self._draw.sharpened(
                 claim,
                 f"files of type {mime or 'unknown'}",
@@ -94,9 +94,9 @@ class Again:
             )
         return claim, more
 
-    def _chosen(self, kind: str) -> set[Ref]:
+    def _chosen(self, kind: Kind) -> set[Ref]:
         rows = self._scratch.rows("SELECT id FROM drawn WHERE kind = ? AND chosen", (kind,))
-        return {Ref(CONTACT if kind == CONTACT else ATTACHMENT, name) for (name,) in rows}
+        return {Ref(kind, name) for (name,) in rows}
 
     # ---- profiles ----------------------------------------------------------------------------------------------------
 
@@ -125,22 +125,22 @@ class Again:
 
     # ---- files -------------------------------------------------------------------------------------------------------
 
-    def _type_of(self, name: str) -> str:
-        record = Look(self._scratch, self._audit.types)(Ref(ATTACHMENT, name))
+    def _type_of(self, ref: Ref) -> str:
+        record = Look(self._scratch, self._audit.types)(ref)
         return record.mime.partition(";")[0].strip().lower() if isinstance(record, Attachment) else ""
 
     def _files_of(self, mime: str) -> Iterable[Ref]:
-        for (name,) in self._scratch.rows("SELECT id FROM drawn WHERE kind = ? ORDER BY id", (ATTACHMENT,)):
-            if self._type_of(name) == mime:
-                yield Ref(ATTACHMENT, name)
+        rows = self._scratch.rows("SELECT kind, id FROM drawn WHERE kind IN (?, ?) ORDER BY kind, id", FILES)
+        refs = (Ref(Kind(kind), name) for kind, name in rows)
+        yield from (ref for ref in refs if self._type_of(ref) == mime)
 
     async def _files(self, refs: set[Ref]) -> list[Found]:
         source, target = self._audit.source, self._audit.target
         assert isinstance(source, HasFiles)
         assert isinstance(target, HasFiles)
-        files = Files(source, target, self._scratch, self._audit.types, self._audit.clock)
-        await plainly(files.compare([ref.id for ref in sorted(refs)]))
-        return [one for one in files.found() if Ref(ATTACHMENT, one.source_id) in refs]
+        files = Files(source, target, self._scratch, self._audit.types, self._audit.clock, self._judge)
+        await plainly(files.compare(sorted(refs)))
+        return [one for one in files.found() if one.ref in refs]
 
 
 def _held(record: Record, field: str) -> object:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
-from mig import ATTACHMENT, CONTACT, Attachment, Contact, Kind, Record, Ref, epoch_ms
+from mig import ATTACHMENT, CONTACT, MEDIA, Attachment, Contact, Kind, Record, Ref, epoch_ms
 from mig_verify.sampling import Sample, Stratum, plan_sample
 from mig_verify.statistics import Checked, Claim, Recheck, after_recheck, make_claim
 from mig_verify.store import Scratch
@@ -22,8 +22,19 @@ _FILES = (
     "INSERT OR IGNORE INTO drawn SELECT m.kind, m.id, min(m.at), '', 0 FROM mark AS m JOIN source AS s"
     " ON s.kind = m.kind AND s.id = m.id WHERE m.kind = ? GROUP BY m.id"
 )
-_COST = {CONTACT: 2.0, ATTACHMENT: 2.0}
+# What an article shows bears no mark: those of articles that stand there, but for what the target did not take.
+_SHOWN = (
+    "INSERT OR IGNORE INTO drawn SELECT s.kind, s.id, min(p.target_id), '', 0 FROM source AS s JOIN pair AS p"
+    " ON p.unit = s.unit JOIN present AS t ON t.kind = s.parent_kind AND t.target_id = p.target_id AND t.whole"
+    " JOIN known AS k ON k.kind = s.kind AND k.id = s.id AND k.fate = 'load' AND k.state = 'done'"
+    " WHERE s.kind = ? GROUP BY s.id"
+)
+_COST = {CONTACT: 2.0, ATTACHMENT: 2.0, MEDIA: 2.0}
 """Requests for one of them: a profile and its data; a file from both sides."""
+
+
+FILES = (ATTACHMENT, MEDIA)
+"""Kinds whose bytes are compared."""
 
 
 class Draw:
@@ -57,6 +68,7 @@ class Draw:
         self._scratch.run("DELETE FROM drawn")
         self._scratch.run(_PROFILES, (CONTACT,))
         self._scratch.run(_FILES, (ATTACHMENT,))
+        self._scratch.run(_SHOWN, (MEDIA,))
         for kind, name in self._scratch.each("SELECT kind, id FROM drawn"):
             label = self._stratum_of(Ref(Kind(kind), name), now)
             self._scratch.run("UPDATE drawn SET stratum = ? WHERE kind = ? AND id = ?", (label, kind, name))
@@ -79,6 +91,8 @@ class Draw:
         if isinstance(record, Contact):
             age = "new" if _is_young(record.created_at, now) else "old"
             return f"profiles, {age}, {'with' if record.custom else 'without'} attributes"
+        if ref.kind == MEDIA:
+            return "files in articles"
         if isinstance(record, Attachment):
             size = record.size
             fitting = (label for limit, label in _SIZES if size is not None and size <= limit)
@@ -89,6 +103,10 @@ class Draw:
         """What is to be looked at: source id and target id."""
         rows = self._scratch.rows("SELECT id, at FROM drawn WHERE kind = ? AND chosen = 1 ORDER BY id", (kind,))
         yield from ((name, at) for name, at in rows)
+
+    def files(self) -> Iterator[Ref]:
+        """The files that are to be looked at."""
+        yield from (Ref(kind, name) for kind in FILES for name, _ in self.chosen(kind))
 
     def others(self, kind: Kind) -> Iterator[tuple[str, str]]:
         """What was not chosen, likewise."""

@@ -6,12 +6,13 @@ import asyncio
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 
+import msgspec
 from msgspec import Struct
 
-from mig import ATTACHMENT, Attachment, Clock, HasFiles, Kind, Lost, NotApplied, Record, Ref, Unclear
+from mig import MEDIA, Attachment, Clock, HasFiles, Kind, Lost, NotApplied, Record, Ref, Unclear
 from mig_verify.found import Found
 from mig_verify.store import Scratch
-from mig_verify.units import Look
+from mig_verify.units import Judge, Look
 
 _LANES = 4
 _TRIES = 6
@@ -36,10 +37,17 @@ class Files:
         scratch: What both sides showed; keeps the outcome of each file.
         types: Kind -> Struct.
         clock: Waits between attempts.
+        judge: Says which files a text must show, in which order: by their places they are told apart.
     """
 
     def __init__(
-        self, source: HasFiles, target: HasFiles, scratch: Scratch, types: Mapping[Kind, type[Record]], clock: Clock
+        self,
+        source: HasFiles,
+        target: HasFiles,
+        scratch: Scratch,
+        types: Mapping[Kind, type[Record]],
+        clock: Clock,
+        judge: Judge,
     ) -> None:
         self._source = source
         self._target = target
@@ -47,29 +55,56 @@ class Files:
         self._look = Look(scratch, types)
         self._types = types
         self._clock = clock
+        self._judge = judge
 
-    async def compare(self, ids: Sequence[str]) -> None:
+    async def compare(self, refs: Sequence[Ref]) -> None:
         """Read these files from both sides.
 
         Raises:
             Refused, Paused: Nothing more can be read; what was compared is kept.
         """
-        queue = iter(ids)
+        queue = iter(refs)
 
         async def lane() -> None:
-            for name in queue:
-                if not self._scratch.count("SELECT count(*) FROM bytes WHERE id = ?", (name,)):
-                    verdict, expected, actual = await self._one(name)
-                    self._scratch.run(
-                        "INSERT OR REPLACE INTO bytes VALUES (?, ?, ?, ?)", (name, verdict, expected, actual)
-                    )
+            for ref in queue:
+                if not self._scratch.count("SELECT count(*) FROM bytes WHERE kind = ? AND id = ?", (ref.kind, ref.id)):
+                    told = await (self._in_text(ref) if ref.kind == MEDIA else self._one(ref))
+                    self._scratch.run("INSERT OR REPLACE INTO bytes VALUES (?, ?, ?, ?, ?)", (ref.kind, ref.id, *told))
 
         async with asyncio.TaskGroup() as group:
             for _ in range(_LANES):
                 group.create_task(lane())
 
-    async def _one(self, name: str) -> tuple[str, str, str]:
-        ref = Ref(ATTACHMENT, name)
+    async def _in_text(self, ref: Ref) -> tuple[str, str, str]:
+        """A file that a text shows, at each of its places."""
+        want, places = self._look(ref), self._places(ref)
+        assert isinstance(want, Attachment), "only files of the source are asked for"
+        if places is None:
+            return "unread", "", "its text shows other files than it must: which is which cannot be told"
+        if not places:
+            return "declined", "", "its text shows no file in its place"
+        expected = await self._content(self._source, want)
+        actual: Content | str = ""
+        for url in places:
+            actual = await self._content(self._target, msgspec.structs.replace(want, url=url))
+            if isinstance(expected, Content) and expected != actual:
+                return "differ", str(expected), str(actual)
+        return ("equal" if isinstance(expected, Content) else "unread"), str(expected), str(actual)
+
+    def _places(self, ref: Ref) -> list[str] | None:
+        """Where the text that must show a file shows it; None: that cannot be told."""
+        for unit, kind, at in self._scratch.rows(
+            "SELECT s.unit, s.parent_kind, d.at FROM source AS s JOIN drawn AS d ON d.kind = s.kind AND d.id = s.id"
+            " WHERE s.kind = ? AND s.id = ?",
+            (ref.kind, ref.id),
+        ):
+            wanted, present = self._judge.unit(unit).expected.files, self._scratch.present(kind, at, self._types)
+            if present is not None and len(present.files) == len(wanted):
+                pairs = zip(wanted, present.files, strict=True)
+                return list(dict.fromkeys(url for one, url in pairs if one == ref))
+        return None
+
+    async def _one(self, ref: Ref) -> tuple[str, str, str]:
         want, have = self._look(ref), self._standing(ref)
         assert isinstance(want, Attachment), "only files of the source are asked for"
         if have is None:
@@ -122,15 +157,15 @@ class Files:
 
     def found(self) -> Iterator[Found]:
         """Files that are not what they were."""
-        for name, expected, actual in self._scratch.rows(
-            "SELECT id, expected, actual FROM bytes WHERE verdict = 'differ' ORDER BY id"
+        for kind, name, expected, actual in self._scratch.rows(
+            "SELECT kind, id, expected, actual FROM bytes WHERE verdict = 'differ' ORDER BY kind, id"
         ):
-            at = self._scratch.rows("SELECT at FROM mark WHERE kind = ? AND id = ?", (ATTACHMENT, name))
-            unit = self._scratch.rows("SELECT unit FROM source WHERE kind = ? AND id = ?", (ATTACHMENT, name))
+            at = self._scratch.rows("SELECT at FROM drawn WHERE kind = ? AND id = ?", (kind, name))
+            unit = self._scratch.rows("SELECT unit FROM source WHERE kind = ? AND id = ?", (kind, name))
             yield Found(
                 level="bytes",
                 what="mismatched",
-                kind=ATTACHMENT,
+                kind=kind,
                 source_id=name,
                 target_id=at[0][0] if at else "",
                 field="bytes",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct, field
 
+from mig import Kind, Ref
+
 
 class Found(Struct, frozen=True, kw_only=True):
     """One thing that is not as it should be."""
@@ -21,6 +23,11 @@ class Found(Struct, frozen=True, kw_only=True):
     why: str = ""
     """The rule it breaks, or the reason that is known for it."""
     unit: str = ""
+
+    @property
+    def ref(self) -> Ref:
+        """The record of the source it is about."""
+        return Ref(Kind(self.kind), self.source_id)
 
 
 class Tally(Struct):

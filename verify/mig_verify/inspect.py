@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from mig import Fate, Kind, Record, Ref
+from mig import MEDIA, Fate, Kind, Record, Ref
 from mig_verify.case import Case, Newer, open_case
 from mig_verify.fields import Fields
 from mig_verify.found import Found, Tallies
@@ -93,6 +93,8 @@ class Inspector:
             known = f"quarantined: {state[2]}" if state is not None and state[1] == "failed" else why or judged.why
             tally.missing += 1
             return [case.found("census", "missing", ref, target_id="", why=known)]
+        if ref.kind == MEDIA and fate is Fate.LOAD and state is not None and state[1] in ("staged", "sending"):
+            return self._missing(case, ref, state, "census")
         how = {Fate.SKIP: "skipped", Fate.ARCHIVE: "archived"}.get(fate, "")
         if fate is Fate.LOAD and ref not in case.wanted:
             how = "elsewhere" if case.kind not in self._stands or ref in judged.expected.held else "archived"

@@ -17,7 +17,7 @@ import msgspec
 
 from mig import Kind, Oddity, Present, Record, Ref, Refused, encode
 
-FORMAT = "1"
+FORMAT = "2"
 _OURS = 0x6D696776
 """Written into the head of the file: what is not ours is never emptied."""
 _TABLES = """
@@ -51,7 +51,8 @@ CREATE TABLE IF NOT EXISTS drawn (
     PRIMARY KEY (kind, id)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS drawn_stratum ON drawn (stratum);
 CREATE TABLE IF NOT EXISTS bytes (
-    id TEXT PRIMARY KEY, verdict TEXT NOT NULL, expected TEXT NOT NULL, actual TEXT NOT NULL) WITHOUT ROWID;
+    kind TEXT NOT NULL, id TEXT NOT NULL, verdict TEXT NOT NULL, expected TEXT NOT NULL, actual TEXT NOT NULL,
+    PRIMARY KEY (kind, id)) WITHOUT ROWID;
 """
 
 
@@ -217,6 +218,7 @@ class _Packed(msgspec.Struct):
     links: dict[str, str]
     foreign: int
     whole: bool
+    files: list[str]
 
 
 class _Ref(msgspec.Struct):
@@ -237,6 +239,7 @@ def unpack(body: bytes, types: Mapping[Kind, type[Record]]) -> Present:
         links=head.links,
         foreign=head.foreign,
         whole=head.whole,
+        files=head.files,
     )
 
 

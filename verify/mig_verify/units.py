@@ -12,6 +12,7 @@ from msgspec import Struct, field
 from mig import (
     AGENT,
     ATTRIBUTE,
+    MEDIA,
     QUEUE,
     TAG,
     TEAM,
@@ -242,7 +243,22 @@ class Judge:
         except Exception as error:  # a mapper may be anybody's
             return None, f"the mapping raised {type(error).__name__}", None
         judged.losses[row.ref] = list(decision.losses)
+        if decision.fate is Fate.LOAD and row.ref.kind == MEDIA:
+            return self._kept(row.ref, decision)
         return decision.fate, decision.why, decision.record if decision.fate is Fate.LOAD else None
+
+    def _kept(self, ref: Ref, decision: Decision) -> tuple[Fate | None, str, Record | None]:
+        """A file in a text: where the journal says that the target does not have it, the text keeps its old address."""
+        for fate, state, reason in self._scratch.rows(
+            "SELECT fate, state, reason FROM known WHERE kind = ? AND id = ?", (ref.kind, ref.id)
+        ):
+            if state == "failed":
+                return None, reason, None
+            if fate in (Fate.ARCHIVE, Fate.SKIP):
+                return Fate(fate), reason, None
+            if state in ("staged", "sending"):
+                return Fate.LOAD, "it waits", None
+        return decision.fate, decision.why, decision.record
 
     def ask(self, record: Record) -> Decision:
         """What the chain of mappers says."""

@@ -9,11 +9,11 @@ from pathlib import Path
 import structlog
 from msgspec import Struct
 
-from mig import ATTACHMENT, CONTACT, CanProve, HasFiles, Kind, Ref, Usage, epoch_ms
+from mig import CONTACT, CanProve, HasFiles, Kind, Ref, Usage, epoch_ms
 from mig.audit import Audit, Ledger, Look
 from mig_verify.again import Again
 from mig_verify.case import Newer
-from mig_verify.draw import Draw
+from mig_verify.draw import FILES, Draw
 from mig_verify.fields import Fields
 from mig_verify.files import Files
 from mig_verify.found import Found, Tallies
@@ -139,7 +139,7 @@ class _Work:
         self._found += inspector.strays([str(kind) for kind in self._source.unreadable])
         self._conserved(inspector)
         if deep:
-            await self._files()
+            await self._files(judge)
             await self._sharpen(judge, inspector)
         return self._result(inspector)
 
@@ -234,17 +234,17 @@ class _Work:
                     )
                 )
 
-    async def _files(self) -> None:
+    async def _files(self, judge: Judge) -> None:
         """Level 5: the files that were drawn."""
         source, target = self._audit.source, self._audit.target
         level = self._levels["bytes"]
-        if not next(self._draw.chosen(ATTACHMENT), None):
+        if not next(self._draw.files(), None):
             return
         if not (isinstance(source, HasFiles) and isinstance(target, HasFiles)):
             level.verdict = "incomplete"
             return
-        files = Files(source, target, self._scratch, self._audit.types, self._audit.clock)
-        await plainly(files.compare([name for name, _ in self._draw.chosen(ATTACHMENT)]))
+        files = Files(source, target, self._scratch, self._audit.types, self._audit.clock, judge)
+        await plainly(files.compare(list(self._draw.files())))
         self._found += files.found()
 
     async def _sharpen(self, judge: Judge, inspector: Inspector) -> None:
@@ -259,10 +259,11 @@ class _Work:
         counts = dict(self._scratch.rows("SELECT verdict, count(*) FROM bytes GROUP BY verdict"))
         level = self._levels["bytes"]
         level.checked = sum(counts.values()) - counts.get("unread", 0)
-        files = self._scratch.count("SELECT count(*) FROM drawn WHERE kind = ?", (ATTACHMENT,))
+        files = self._scratch.count("SELECT count(*) FROM drawn WHERE kind IN (?, ?)", FILES)
         level.unchecked = max(files - level.checked, 0)
-        if wrong_files := {ref for ref in self._wrong() if ref.kind == ATTACHMENT}:
-            inspector.tallies[ATTACHMENT].mismatched += len(wrong_files)
+        for kind in FILES:
+            if wrong_files := {ref for ref in self._wrong() if ref.kind == kind}:
+                inspector.tallies[kind].mismatched += len(wrong_files)
         if counts.get("unread"):
             level.verdict = "incomplete"
 
@@ -284,8 +285,8 @@ class _Work:
     def _unread(self) -> set[Ref]:
         away = {target_id for kind, target_id in self._target.unread if kind == CONTACT}
         lost = {Ref(CONTACT, name) for name, at in self._draw.chosen(CONTACT) if at in away}
-        rows = self._scratch.rows("SELECT id FROM bytes WHERE verdict = 'unread'")
-        return lost | {Ref(ATTACHMENT, name) for (name,) in rows}
+        rows = self._scratch.rows("SELECT kind, id FROM bytes WHERE verdict = 'unread'")
+        return lost | {Ref(Kind(kind), name) for kind, name in rows}
 
     def _result(self, inspector: Inspector) -> Result:
         audit, ledger = self._audit, self._audit.ledger

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
 
 from mig import Article, Attachment, Category, Expected, HelpAddress, Lookup, Ref, Unit
+from mig_crisp.help_api import is_file
 from mig_crisp.help_outline import Outline, of_html
 from mig_crisp.help_place import joined_name, shelves
 from mig_crisp.office import Office
@@ -15,6 +17,8 @@ from mig_crisp.settings import CrispSettings
 IN_ARTICLE = "its article shows it"
 FILE = "file"
 """In place of the address of a file of ours, which only the upload tells."""
+_NUMBERED = re.compile(r" -> mig-file:(\d*)\Z")
+"""The same in an outline, with the place of the file in its unit; without one the source showed a file on Crisp."""
 
 
 def expect_help(unit: Unit, look: Lookup, settings: CrispSettings, office: Office) -> Expected:
@@ -27,7 +31,11 @@ def expect_help(unit: Unit, look: Lookup, settings: CrispSettings, office: Offic
         return Expected([_category(root, look, office)])
     beside = {record.ref: IN_ARTICLE for record in unit.records[1:]}
     held = frozenset(record.ref for record in unit.records[1:] if isinstance(record, Attachment))
-    return Expected([_article(root, unit, look, settings, office)], beside, held=held)
+    files = [record for record in unit.records if isinstance(record, Attachment)]
+    numbered = _outline(root, files, look, settings)
+    named = [_NUMBERED.search(one) for one in (*numbered.images, *numbered.links)]
+    order = [files[int(one[1])].ref if one[1] else None for one in named if one is not None]
+    return Expected([_article(root, numbered, look, office)], beside, held=held, files=order)
 
 
 def _category(root: Category, look: Lookup, office: Office) -> Category:
@@ -45,22 +53,31 @@ def _category(root: Category, look: Lookup, office: Office) -> Category:
     )
 
 
-def _article(root: Article, unit: Unit, look: Lookup, settings: CrispSettings, office: Office) -> Article:
-    files = {record.stands_as for record in unit.records if isinstance(record, Attachment)}
+def _outline(root: Article, files: list[Attachment], look: Lookup, settings: CrispSettings) -> Outline:
+    """What a reader of the source sees, with the addresses it must have: files of ours are numbered."""
+    moved = {
+        file.stands_as: number for number, file in enumerate(files) if settings.files != "link" and not file.redacted
+    }
 
     def address(url: str, sort: str) -> str | None:
-        if url in files:
-            return FILE
+        if url in moved:
+            return f"mig-file:{moved[url]}"
         if url.startswith("data:"):
             return None
         ref = root.links.get(url) if sort == "link" else None
         other = _leads_to(ref, look) if ref is not None else None
         if other is not None and other.status == "published" and not other.deleted:
             return f"help: {other.title}"
-        return url
+        return "mig-file:" if is_file(url, settings) else url
 
+    return of_html(root.html, address)
+
+
+def _article(root: Article, numbered: Outline, look: Lookup, office: Office) -> Article:
     shelf = look(root.categories[0]) if root.categories else None
-    extra: dict[str, Any] = {"locale": root.language, **shown(of_html(root.html, address))}
+    images, links = ([_NUMBERED.sub(f" -> {FILE}", one) for one in many] for many in (numbered.images, numbered.links))
+    outline = msgspec.structs.replace(numbered, images=images, links=links)
+    extra: dict[str, Any] = {"locale": root.language, **shown(outline)}
     if isinstance(shelf, Category):
         extra["shelf"] = shelf_name(shelf, look, office)
     author = office.author(root.author, look) if office.help_api == "tree" else None
@@ -92,7 +109,5 @@ def shelf_name(shelf: Category, look: Lookup, office: Office) -> str:
 
 
 def shown(outline: Outline) -> dict[str, Any]:
-    """An outline as it is compared: what is empty is not there, and of a picture where it lies is no matter."""
-    found = msgspec.structs.asdict(outline)
-    found["images"] = [one.rpartition(" -> ")[0] for one in outline.images]
-    return {name: value for name, value in found.items() if value}
+    """An outline as it is compared: what is empty is not there."""
+    return {name: value for name, value in msgspec.structs.asdict(outline).items() if value}

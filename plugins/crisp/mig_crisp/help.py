@@ -251,12 +251,15 @@ class HelpCentre:
 
     async def _written(self, verb: str, key: str, fields: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, str]:
         """Write these fields, and tell what a receipt remembers of them."""
-        is_shelf, leads = verb == "help.about", body.get("leads") or ()
-        await (self._api.describe if is_shelf else self._api.write)(key, fields)
+        is_shelf, leads, led = verb == "help.about", body.get("leads") or (), led_of(body.get("led")) or {}
+        said = dict(fields)
+        if "content" in fields:  # links that were led on stay so: `help.links` is not due for every text
+            said["content"] = relinked(fields["content"], led)
+        await (self._api.describe if is_shelf else self._api.write)(key, said)
         until = self._clock.monotonic() + self._settings.read_lag_s
         while True:
             shown = await self._shown_as(key, is_shelf=is_shelf)
-            if shown is not None and is_like(fields, shown):
+            if shown is not None and is_like(said, shown):
                 return told(fields, leads, shown)
             if self._clock.monotonic() >= until:  # as far as anybody knows it is as we wrote it
                 return told(fields, leads, None)

@@ -62,7 +62,8 @@ class InlineWriter:
 
     def embed(self, embed: Embed, *, cell: bool = False) -> str:
         """A link to what a frame or player shows; empty if nothing shall stand for it."""
-        title = embed.title or embed.url
+        # An address that holds the bytes themselves is no words.
+        title = embed.title or ("file" if embed.url.startswith("data:") else embed.url)
         written = self._address(embed.url, "link" if embed.sort == "frame" else "media") if embed.url else None
         if not written:
             return escaped(embed.title)

@@ -14,7 +14,8 @@ events become an `Outline`. Two articles say the same when their outlines are eq
   numbers), a heading, a code block or a table in a cell is words of it. Its links, images and embeds are counted.
 * Links: a link without words is called by the descriptions (alt) of its images; one without either is none. Links to
   the same address with nothing between them read as one, but not across the border of a cell.
-* Images: a description (alt) is no words. Embeds: a title is no words.
+* Images: a description (alt) is no words. Embeds: a title is no words. A player without a title is called by its
+  address at the source; one whose bytes are written out in the page is called "file".
 * Addresses: what Markdown may have to write as %28 reads as the character, what is no ASCII reads as %C3%A9.
 """
 

@@ -202,8 +202,8 @@ class _Walk:
         known = self.address(url, "image") if url else None
         if known is not None:
             yield "image", alt, known
-        elif alt:
-            yield "words", f" {alt} ", ""
+        elif alt.strip():
+            yield "words", alt.strip(), ""
 
     def link(self, node: Node) -> Iterator[Event]:
         url = _url(node.attrs.get("href", ""))
@@ -231,7 +231,8 @@ class _Walk:
         if known is None:
             yield "words", f" {title} ", ""
             return
-        yield from (("gap", "", ""), ("link", known, ""), ("words", title or known, ""), ("/link", "", ""))
+        title = title or ("file" if url.startswith("data:") else url)
+        yield from (("gap", "", ""), ("link", known, ""), ("words", title, ""), ("/link", "", ""))
         yield "gap", "", ""
 
     def pre(self, node: Node) -> Iterator[Event]:

@@ -18,6 +18,8 @@ from mig_crisp.help_api import Shown, bare, linked
 FIELDS = ("title", "description", "content", "order", "featured", "author")
 _TEXTS = ("title", "description", "content")
 _ADDRESSES = "addresses"
+_OPENED = re.compile(r"!?\[((?:[^\[\]\\]|\\.)*)\]\(\Z", re.DOTALL)
+"""A picture or link up to its address."""
 _SHOWN = "shown."
 """Before the name of a field: it, as the help centre showed it after we wrote it."""
 _LED = "~"
@@ -28,14 +30,24 @@ def fields_of(body: Mapping[str, Any]) -> dict[str, Any]:
     """What is written of an article or category: texts put together, and nothing that is not known."""
     fields = {name: body[name] for name in FIELDS if body.get(name) is not None}
     if isinstance(fields.get("content"), list):
-        fields["content"] = "".join(map(_piece, fields["content"]))
+        fields["content"] = _joined(fields["content"])
     return fields
 
 
-def _piece(piece: Any) -> str:
-    if isinstance(piece, Mapping):
-        return str(piece["url"] or piece["else"])
-    return str(piece)
+def _joined(pieces: Sequence[Any]) -> str:
+    """A text with the addresses that are known by now; where there is none at all, the words stay without it."""
+    text = ""
+    closes = False
+    for piece in pieces:
+        if isinstance(piece, Mapping):
+            address = str(piece["url"] or piece["else"])
+            opened = _OPENED.search(text) if not address else None
+            text = f"{text[: opened.start()]}{opened[1]}" if opened is not None else text + address
+            closes = opened is not None
+        else:
+            text += str(piece).removeprefix(")") if closes else str(piece)
+            closes = False
+    return text
 
 
 def written(fields: Mapping[str, Any]) -> dict[str, str]:
@@ -62,8 +74,10 @@ def told(fields: Mapping[str, Any], leads: Sequence[str], shown: Shown | None) -
         links = linked(str(fields["content"]))
         flags = [_LED if url in leads else "" for url in links]
         seen = linked(shown.content) if shown is not None else links
-        links = seen if len(seen) == len(links) else links
-        found[_ADDRESSES] = " ".join(flag + _short(url) for flag, url in zip(flags, links, strict=True))
+        shows = seen if len(seen) == len(links) else links
+        # One that may be led on is known by the address it was written with.
+        known = (url if flag else other for flag, url, other in zip(flags, links, shows, strict=True))
+        found[_ADDRESSES] = " ".join(flag + _short(url) for flag, url in zip(flags, known, strict=True))
     return found
 
 

@@ -59,13 +59,18 @@ class HelpReader:
         locale = split(target_id)[0]
         outline = of_markdown(found.content)
         links = [await self._link(one) for one in outline.links]
-        extra: dict[str, Any] = {"locale": locale, **shown(msgspec.structs.replace(outline, links=links))}
+        images = [self._file(one) for one in outline.images]
+        told = msgspec.structs.replace(outline, links=links, images=images)
+        extra: dict[str, Any] = {"locale": locale, **shown(told)}
         if found.shelf:
             extra["shelf"] = await self._shelf_name(found.shelf)
         if found.author:
             extra["author"] = found.author
         record = _article(found, extra)
-        return Present(kind=ARTICLE, target_id=target_id, records=[record], whole=True)
+        before, after = [*outline.images, *outline.links], [*images, *links]
+        pairs = zip(before, after, strict=True)
+        files = [_address(one) for one, other in pairs if _address(other) == FILE]
+        return Present(kind=ARTICLE, target_id=target_id, records=[record], whole=True, files=files)
 
     async def _category(self, shelf: Shelf) -> Present:
         locale = split(shelf.key)[0]
@@ -94,6 +99,11 @@ class HelpReader:
         title = (await self._addresses()).get(address.rstrip("/"))
         if title is not None:
             return f"{words}{arrow}{same_address(f'help: {title}')}"
+        return self._file(told)
+
+    def _file(self, told: str) -> str:
+        """A picture or link as it is compared: of a file of ours that it is one, else where it lies."""
+        words, arrow, address = told.rpartition(" -> ")
         return f"{words}{arrow}{FILE}" if is_file(address, self._settings) else told
 
     async def _addresses(self) -> dict[str, str]:
@@ -103,6 +113,10 @@ class HelpReader:
                 titles |= {url.rstrip("/"): title for url, title in (await self._api.addresses(locale)).items() if url}
             self._titles = titles
         return self._titles
+
+
+def _address(told: str) -> str:
+    return told.rpartition(" -> ")[2]
 
 
 def _unread(found: Shown) -> Present:
