@@ -79,7 +79,8 @@ def test_pictures_are_compared_where_they_lie_and_by_their_bytes(tmp_path: Path,
             desk.workspace.alter_article("en", name, content=hurt)
             result = desk.audit()
             assert {(one.kind, one.field) for one in result.found} == found, told(result)
-        assert [one.source_id for one in result.found] == [media_id(PICTURE)]
+            if found == {("media", "bytes")}:
+                assert media_id(PICTURE) in [one.source_id for one in result.found]
 
 
 @pytest.mark.parametrize("api", ["locale", "tree"])
