@@ -948,6 +948,22 @@ def _(desk: Desk) -> Hurt:
     return Hurt("mismatched", "article", name, "extra.links", "values")
 
 
+@damage("a link between articles has lost the place it names")
+def _(desk: Desk) -> Hurt:
+    one, name = article(desk, "refund")
+    assert "#before-you-pay)" in one.content
+    one.content = one.content.replace("#before-you-pay)", ")")
+    return Hurt("mismatched", "article", name, "extra.links", "values")
+
+
+@damage("a link between articles has lost its query")
+def _(desk: Desk) -> Hurt:
+    one, name = article(desk, "refund")
+    assert "?from=refunds)" in one.content
+    one.content = one.content.replace("?from=refunds)", ")")
+    return Hurt("mismatched", "article", name, "extra.links", "values")
+
+
 @damage("a link between articles leads to the old help centre")
 def _(desk: Desk) -> Hurt:
     there = desk.helpdesk.article_url(article(desk, "refund")[0])

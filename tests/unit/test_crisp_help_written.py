@@ -8,8 +8,8 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mig_crisp.help_api import Shown, linked
-from mig_crisp.help_written import changed, edited, is_like, led_of, still, told
+from mig_crisp.help_api import Shown, linked, relinked
+from mig_crisp.help_written import changed, edited, is_like, led_of, led_on, led_to, still, told
 
 TEXT = "See [one](/en/one-aaaa1) and [two](https://b.example/) ![p](https://c.example/p.gif)."
 FIELDS = {"title": "Title", "description": "", "content": TEXT, "order": 2, "featured": False}
@@ -84,6 +84,31 @@ def test_where_links_were_led_is_known_or_not() -> None:
     assert led_of(None) is led_of("") is None
     assert led_of("{}") == {}
     assert led_of(msgspec.json.encode(LED).decode()) == LED
+
+
+def test_a_link_goes_on_saying_what_it_said_beyond_its_page() -> None:
+    rows = [
+        {"old": "/a?x=1#y", "new": "https://h/a/", "rest": "?x=1#y"},
+        {"old": "/b?x=1", "new": "https://h/?id=b#z", "rest": "?x=1"},
+        {"old": "/c#y", "new": "https://h/?id=c#z", "rest": "#y"},
+        {"old": "/d", "new": "https://h/d"},
+        {"old": "/e#y", "new": "", "rest": "#y"},
+    ]
+    assert led_to(rows) == {
+        "/a?x=1#y": "https://h/a/?x=1#y",
+        "/b?x=1": "https://h/?id=b&x=1#z",
+        "/c#y": "https://h/?id=c#y",
+        "/d": "https://h/d",
+    }
+
+
+def test_links_are_led_on_all_at_once_and_never_by_guess() -> None:
+    swapped = led_on({"/a": "https://h/1", "/b": "https://h/2"}, {"/a": "https://h/2", "/b": "https://h/1"})
+    assert relinked("[x](https://h/1) [y](<https://h/2>)", swapped) == "[x](https://h/2) [y](https://h/1)"
+    assert led_on({"/a": "https://h/1", "/a?x": "https://h/1"}, {"/a": "https://h/1", "/a?x": "https://h/1?x"}) == {}
+    assert led_on({"/a": "https://h/1", "/b": "https://h/1"}, {"/a": "https://h/2", "/b": "https://h/2"}) == {
+        "https://h/1": "https://h/2"
+    }
 
 
 @given(st.text("[]()!<>ab \\\n"))

@@ -67,7 +67,7 @@ def _outline(root: Article, files: list[Attachment], look: Lookup, settings: Cri
         ref = root.links.get(url) if sort == "link" else None
         other = _leads_to(ref, look) if ref is not None else None
         if other is not None and other.status == "published" and not other.deleted:
-            return f"help: {other.title}"
+            return f"help: {other.title}{_beyond(url)}"
         return "mig-file:" if is_file(url, settings) else url
 
     return of_html(root.html, address)
@@ -92,6 +92,12 @@ def _article(root: Article, numbered: Outline, look: Lookup, office: Office) -> 
         position=root.position,
         extra=extra,
     )
+
+
+def _beyond(url: str) -> str:
+    """What a link says beyond its page: it goes on saying so."""
+    page = url.partition("#")[0].partition("?")[0]
+    return url[len(page) :]
 
 
 def _leads_to(ref: Ref, look: Lookup) -> Article | None:

@@ -12,7 +12,18 @@ from mig_crisp.client import CrispClient, segment
 from mig_crisp.help_api import HelpApi, Locales, Shown, is_file, pictured, relinked, split
 from mig_crisp.help_folders import FolderHelp
 from mig_crisp.help_locale import LocaleHelp
-from mig_crisp.help_written import changed, edited, fields_of, is_like, led_of, still, told, written
+from mig_crisp.help_written import (
+    changed,
+    edited,
+    fields_of,
+    is_like,
+    led_of,
+    led_on,
+    led_to,
+    still,
+    told,
+    written,
+)
 from mig_crisp.settings import CrispSettings
 
 _GONE = "Somebody removed it there. To have it again, roll it back or forget it; `mig status` names its unit."
@@ -227,7 +238,7 @@ class HelpCentre:
             return None
         if verb == "help.links":
             rows: Any = body["links"]
-            links = {str(row["old"]): str(row["new"]) for row in rows if row["new"]}
+            links = led_to(rows)
             same = relinked(shown.content, links) == shown.content
             led = msgspec.json.encode(links, order="sorted").decode()
             return Adopted(receipt=Receipt({"id": key, "links": led}), same=same)
@@ -317,9 +328,8 @@ class HelpCentre:
         What a link was led to before is led on: the address of an article follows its title.
         """
         rows: Any = body["links"]
-        links = {str(row["old"]): str(row["new"]) for row in rows if row["new"]}
-        before = msgspec.json.decode(old.values.get("links", "{}"), type=dict[str, str]) if old is not None else {}
-        wanted = {before[one]: new for one, new in links.items() if before.get(one, new) != new} | links
+        links = led_to(rows)
+        wanted = led_on(led_of(old.values.get("links")) or {}, links) | links if old is not None else links
         receipt = Receipt({"id": key, "links": msgspec.json.encode(links, order="sorted").decode()})
         shown = await self._api.show(key) if links else None
         content = relinked(shown.content, wanted) if shown is not None else ""

@@ -229,11 +229,11 @@ def pictured(content: str) -> list[str]:
 
 
 def relinked(content: str, links: Mapping[str, str]) -> str:
-    """A text whose links to these addresses lead to others."""
-    for old, new in links.items():
-        for form in (f"]({old})", f"](<{old}>)"):
-            content = content.replace(form, f"]({new})")
-    return content
+    """A text whose links to these addresses lead to others: all at once, for one may lead to where another did."""
+    if not links:
+        return content
+    any_of = "|".join(map(re.escape, sorted(links, key=len, reverse=True)))
+    return re.sub(rf"\]\((?:<({any_of})>|({any_of}))\)", lambda found: f"]({links[found[1] or found[2]]})", content)
 
 
 def is_file(address: str, settings: CrispSettings) -> bool:

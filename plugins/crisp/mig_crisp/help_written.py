@@ -137,6 +137,31 @@ def led_of(value: object) -> dict[str, str] | None:
     return msgspec.json.decode(value, type=dict[str, str]) if isinstance(value, str) and value else None
 
 
+def led_to(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Where links lead as far as that is known: with the query and the place in the page they had."""
+    return {str(row["old"]): _with(str(row["new"]), str(row.get("rest", ""))) for row in rows if row["new"]}
+
+
+def led_on(before: Mapping[str, str], links: Mapping[str, str]) -> dict[str, str]:
+    """Where links lead that were led before: the address of an article follows its title.
+
+    What several old addresses had in common is led on only where all of them lead to the same again.
+    """
+    found: dict[str, set[str]] = {}
+    for old, was in before.items():
+        found.setdefault(was, set()).add(links.get(old, was))
+    return {was: new for was, (new, *others) in found.items() if not others and new != was}
+
+
+def _with(address: str, rest: str) -> str:
+    """An address with more of a query, and with another place in its page if one is named."""
+    page, _, place = address.partition("#")
+    query, _, named = rest.partition("#")
+    query = f"&{query[1:]}" if query and "?" in page else query
+    place = named or place
+    return f"{page}{query}{f'#{place}' if place else ''}"
+
+
 def _words(value: object) -> list[str]:
     return re.findall(r"\w+", str(value))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -96,9 +97,10 @@ class HelpReader:
     async def _link(self, told: str) -> str:
         """A link as it is compared: to an article of this help centre by its title, to a file of ours as one."""
         words, arrow, address = told.rpartition(" -> ")
-        title = (await self._addresses()).get(address.rstrip("/"))
+        page = re.split(r"[?#]", address, maxsplit=1)[0]
+        title = (await self._addresses()).get(page.rstrip("/"))
         if title is not None:
-            return f"{words}{arrow}{same_address(f'help: {title}')}"
+            return f"{words}{arrow}{same_address(f'help: {title}')}{address[len(page) :]}"
         return self._file(told)
 
     def _file(self, told: str) -> str:

@@ -120,6 +120,9 @@ class _Article:
         declined: list[Declined] = []
         written = markdown(root.html, address=self._address)
         losses = [(root.ref, loss) for loss in written.losses]
+        if places := sum("#" in url for url in self._links):
+            why = f"{places} links to a place in an article keep its name: where Crisp has no such, they open the top"
+            losses.append((root.ref, Loss("links", "changed", why)))
         if root.author is not None and not tree:
             losses.append((root.ref, Loss("author", "archived", "this interface names no author")))
         shelf = root.categories[0] if root.categories else None
@@ -226,6 +229,8 @@ class _Article:
                 "old": _in_text(url),
                 "new": FromReceipt("publish", of=ref, value="url", default="", required=False),
                 "to": self._path_of(ref),
+                # What a link says beyond its page goes with it; a digest is made of this, so only where there is some.
+                **({"rest": rest} if (rest := _rest(url)) else {}),
             }
             for url, ref in sorted(self._links.items())
         ]
@@ -287,6 +292,12 @@ def _put(name: str, root: Record, body: dict[str, Any], *, requests: int = 1, ph
 def _in_text(url: str) -> str:
     """An address as it stands in a text."""
     return destination(url, cell=False)
+
+
+def _rest(url: str) -> str:
+    """The query and the place in the page that a link names, as they stand in a text."""
+    found = re.search(r"[?#].*", url, re.DOTALL)
+    return _in_text(found[0]) if found is not None else ""
 
 
 def _pieces(text: str, holes: Sequence[object]) -> object:
