@@ -398,7 +398,11 @@ class Article(Record, frozen=True, kw_only=True):
 
 
 class HelpAddress(Record, frozen=True, kw_only=True):
-    """One address of an article at the source. Its id is what every link to it has in common."""
+    """One address of an article at the source. Its id is what every link to it has in common.
+
+    What links to all languages of an article have in common is the id of one, too; of those in one language the ids are
+    `<that>.<language>`: where an article is not there in a language, a target may lead to another.
+    """
 
     article: Ref | None = None
     paths: list[str] = field(default_factory=list)

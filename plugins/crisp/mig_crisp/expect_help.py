@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
-from mig import Article, Attachment, Category, Expected, HelpAddress, Lookup, Ref, Unit
+from mig import Article, Attachment, Category, Config, Expected, HelpAddress, Lookup, Ref, Unit
 from mig_crisp.help_api import is_file
 from mig_crisp.help_outline import Outline, of_html
-from mig_crisp.help_place import joined_name, shelves
+from mig_crisp.help_place import joined_name, locale_of, shelves
 from mig_crisp.office import Office
 from mig_crisp.settings import CrispSettings
 
@@ -65,9 +65,9 @@ def _outline(root: Article, files: list[Attachment], look: Lookup, settings: Cri
         if url.startswith("data:"):
             return None
         ref = root.links.get(url) if sort == "link" else None
-        other = _leads_to(ref, look) if ref is not None else None
-        if other is not None and other.status == "published" and not other.deleted:
-            return f"help: {other.title}{_beyond(url)}"
+        other = _leads_to(ref, look, settings) if ref is not None else None
+        if other is not None:
+            return f"help: {other.language}/{other.title}{_beyond(url)}"
         return "mig-file:" if is_file(url, settings) else url
 
     return of_html(root.html, address)
@@ -100,10 +100,38 @@ def _beyond(url: str) -> str:
     return url[len(page) :]
 
 
-def _leads_to(ref: Ref, look: Lookup) -> Article | None:
-    old = look(ref)
+def _leads_to(ref: Ref, look: Lookup, settings: CrispSettings) -> Article | None:
+    """The article a link must lead to: of those everybody can read the one that is meant, or its best likeness.
+
+    In the language of its link, or of that locale; else in that of the knowledge base; else as it was written; else by
+    the locales.
+    """
+    named, *parts = _article_of(ref, look), *ref.id.split(".")
+    like = named or _article_of(Ref(ref.kind, ".".join(parts[:-1])), look)
+    if like is None:
+        return None
+    wanted = locale_of(parts[-1], settings) if len(parts) > 1 else ""
+    base = look(like.bases[0]) if like.bases else None
+    default = base.fields.get("defaultLang") if isinstance(base, Config) else None
+    ranked: list[tuple[tuple[bool | str, ...], Article]] = []
+    locales = {""}
+    for place, language in enumerate(like.languages or [like.ref.id.removeprefix(f"{like.group}.")]):
+        one, locale = look(Ref(like.ref.kind, f"{like.group}.{language}")), locale_of(language, settings)
+        if isinstance(one, Article) and locale not in locales and _can_be_read(one):
+            is_named = named is not None and one.ref == named.ref
+            ranked.append(((not is_named, locale != wanted, language != default, place > 0, locale, language), one))
+        locales.add(locale)
+    return min(ranked, key=lambda row: row[0])[1] if ranked else None
+
+
+def _article_of(address: Ref, look: Lookup) -> Article | None:
+    old = look(address) if address.id else None
     found = look(old.article) if isinstance(old, HelpAddress) and old.article is not None else None
     return found if isinstance(found, Article) else None
+
+
+def _can_be_read(article: Article) -> bool:
+    return article.status == "published" and not (article.deleted or article.internal)
 
 
 def shelf_name(shelf: Category, look: Lookup, office: Office) -> str:

@@ -30,7 +30,7 @@ class HelpReader:
         self._locales = locales
         self._settings = settings
         self._titles: dict[str, str] | None = None
-        """Titles by public address."""
+        """Locales and titles by public address."""
         self._names: dict[str, dict[str, Shelf]] = {}
         """Categories of a locale by key."""
 
@@ -112,7 +112,8 @@ class HelpReader:
         if self._titles is None:
             titles: dict[str, str] = {}
             for locale in await self._locales.all():
-                titles |= {url.rstrip("/"): title for url, title in (await self._api.addresses(locale)).items() if url}
+                found = await self._api.addresses(locale)
+                titles |= {url.rstrip("/"): f"{locale}/{title}" for url, title in found.items() if url}
             self._titles = titles
         return self._titles
 

@@ -26,6 +26,7 @@ from mig import (
     Unit,
     digest,
 )
+from mig_crisp.help_languages import meant
 from mig_crisp.help_markdown import markdown
 from mig_crisp.help_place import joined_name, shelves
 from mig_crisp.help_signs import destination
@@ -112,6 +113,8 @@ class _Article:
         """Addresses that stand in the text, in order."""
         self._links: dict[str, Ref] = {}
         """Addresses in the text that lead to other articles."""
+        self._elsewhere: set[str] = set()
+        """Those that lead to one in another language than theirs."""
         files = [record for record in unit.records if isinstance(record, Attachment)]
         self._media = {file.stands_as: file for file in files}
 
@@ -120,8 +123,7 @@ class _Article:
         declined: list[Declined] = []
         written = markdown(root.html, address=self._address)
         losses = [(root.ref, loss) for loss in written.losses]
-        if places := sum("#" in url for url in self._links):
-            why = f"{places} links to a place in an article keep its name: where Crisp has no such, they open the top"
+        if why := self._of_links():
             losses.append((root.ref, Loss("links", "changed", why)))
         if root.author is not None and not tree:
             losses.append((root.ref, Loss("author", "archived", "this interface names no author")))
@@ -210,9 +212,10 @@ class _Article:
                     {"url": FromReceipt(hole.op, value="url", default="", required=False), "else": instead}
                 )
         if sort == "link" and (ref := self._root.links.get(url)) is not None:
-            old = self._look(ref)
-            if isinstance(old, HelpAddress) and old.article is not None and self._look(old.article) is not None:
-                self._links[url] = old.article
+            other, is_elsewhere = meant(ref, self._look, self._settings)
+            if other is not None:
+                self._links[url] = other
+                self._elsewhere |= {url} if is_elsewhere else set()
         return None if url.startswith("data:") else url
 
     def _hole(self, value: object) -> str:
@@ -237,6 +240,15 @@ class _Article:
         body = {"key": _KEY, "links": links, "text": digest(text)}
         # It carries nothing, so that it is due whenever the text was told anew, also in the phase after that.
         return msgspec.structs.replace(_put("links", self._root, body, requests=2, phase=1), carries=())
+
+    def _of_links(self) -> str:
+        """What links between articles lose."""
+        places, others = sum("#" in url for url in self._links), len(self._elsewhere)
+        whys = [
+            f"{places} links to a place in an article keep its name: where Crisp has no such, they open the top",
+            f"{others} links lead to an article in another language: in theirs nobody can read it",
+        ]
+        return "; ".join(why for why, many in zip(whys, (places, others), strict=True) if many)
 
     def _path_of(self, ref: Ref) -> str:
         other = self._look(ref)
