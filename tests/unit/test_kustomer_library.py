@@ -226,6 +226,8 @@ def test_each_picture_of_a_body_is_a_file_of_its_article() -> None:
          ["v.mp4", "w.webm", "s.mp3"]),
         ('<img src="never ends <img src=a>', ["never ends <img src=a>"]),
         ("<img data-src=late.png src=''>", ["late.png"]),
+        ("<img src='data:image/gif;base64,R0' data-src=late.png>", ["late.png"]),
+        ("<img src=wait.gif data-lazy=late.png><video src=v.mp4 data-src=w.mp4>", ["late.png", "v.mp4"]),
         ("a < b <img/src=a/>", ["a/"]),
         ("<script><img src=a>", []),
     ],

@@ -222,7 +222,7 @@ class Tree:
             self._block_begins()
             self._nodes[-1].children.extend((EDGE, Node("hr", {}), EDGE))
         elif name == "img":
-            url = address_in(attributes, "data-src", "data-original", "data-lazy-src", "src")
+            url = address_in(attributes, "data-src", "data-original", "data-lazy-src", "data-lazy", "src")
             alt = BLANKS.sub(" ", attributes.get("alt", "")).strip()
             self._put(Picture("" if SCRIPT.match(url) else url, alt, self._link()))
         elif name in ("iframe", "embed", "object"):

@@ -17,6 +17,8 @@ _BETWEEN = re.compile(r"[\s/]*+")
 _RAW_TEXT = {name: re.compile(f"</{name}", re.IGNORECASE) for name in ("script", "style", "textarea", "title")}
 """Where tags end whose content is no markup."""
 _SHOWN = frozenset({"img", "video", "audio", "source"})
+_LATE = ("data-src", "data-original", "data-lazy-src", "data-lazy")
+"""Where the address of a picture stands that a page fills in when it is scrolled to."""
 _UNREAD = re.compile(r"[\t\r\n]")
 """Blanks browsers take out of addresses."""
 _SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*+):")
@@ -73,13 +75,15 @@ class _Tag(Struct, frozen=True):
 def media(body: str) -> list[Shown]:
     """Each distinct address that the body shows something by, in its order.
 
-    That is the `src` (`data-src` where a page fills it in late) of img, video, audio and source, and the `href` of
+    That is the `src` of img, video, audio and source, where a page fills a picture in late its `data-src` or the like
+    (what stands in `src` until then nobody is meant to see), and the `href` of
     links with a `data-media-id` or to where Kustomer keeps files. An address that is no https, http or data and not
     relative is none.
     """
     found: dict[str, Shown] = {}
     for tag in _tags(body):
-        url = tag.read("href") if tag.name == "a" else tag.read("src") or tag.read("data-src")
+        names = ("href",) if tag.name == "a" else (*_LATE, "src") if tag.name == "img" else ("src", _LATE[0])
+        url = next(filter(None, map(tag.read, names)), "")
         media_id = tag.read("data-media-id")
         if not _leads_somewhere(url) or (tag.name == "a" and not media_id and not _holds_files(url)):
             continue
