@@ -176,6 +176,14 @@ async def test_pages_of_messages_lose_and_double_none(page: str, included: str) 
         await deliver(target, [*many, long])
 
 
+@pytest.mark.parametrize("included", ["no", "yes"])
+@pytest.mark.parametrize("page", ["5", "7"])
+async def test_long_texts_of_one_millisecond_are_read_in_their_order(page: str, included: str) -> None:
+    texts = [said("m0", 5, "short"), *(said(f"m{n}", 5, f"{n} word " * 60) for n in range(1, 3))]
+    async with workspace({"message_page": page, "mark_included": included}) as (target, _):
+        await deliver(target, thread(said("a", 1, "before"), *texts, said("z", 9, "after")))
+
+
 Hurt = Callable[[dict[str, Any]], dict[str, Any]]
 HURTS: dict[str, tuple[str, Hurt]] = {
     "text": ("m1", lambda row: {"content": row["content"] + "."}),

@@ -8,8 +8,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from audited import audited, told
 from hostile import Hostile, organisations
@@ -54,11 +53,12 @@ def test_a_hostile_organisation_is_moved_and_what_is_refused_is_told(made: Hosti
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("seed", range(20))
-def test_many_hostile_organisations_are(seed: int) -> None:
+@pytest.mark.parametrize("number", range(20))
+def test_many_hostile_organisations_are(number: int) -> None:
+    @seed(number)
     @settings(_CALM, derandomize=False, max_examples=5)
-    @given(organisations(least=4), st.just(seed))
-    def each(made: Hostile, _: int) -> None:
+    @given(organisations(least=4))
+    def each(made: Hostile) -> None:
         moves(made)
 
     each()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -281,7 +282,8 @@ class Hostile:
 
     def said(self, talk: str = "", relations: Mapping[str, Any] = {}, **at: Any) -> str:
         """A message."""
-        attributes = {"preview": "x", "channel": "chat", "direction": "in", "sentAt": NOW, "status": "received", **at}
+        when = {"sentAt": self._moment(), "status": "received"}
+        attributes = {"preview": "x", "channel": "chat", "direction": "in", **when, **at}
         related = {"conversation": talk or self.talk, "customer": self.customer, **relations}
         return self.add("messages", "message", attributes, related)
 
@@ -289,7 +291,11 @@ class Hostile:
         """A note; of a customer alone, where `talk` is None."""
         home = {} if talk is None else {"conversation": talk or self.talk}
         related = {**home, "customer": self.customer, "createdBy": self.user, **relations}
-        return self.add("notes", "note", {"body": "x", **at}, related)
+        return self.add("notes", "note", {"body": "x", "createdAt": self._moment(), **at}, related)
+
+    def _moment(self) -> str:
+        """A second after what was made before: of one millisecond no more can be read back than two pages show."""
+        return (datetime(2026, 9, 1, 12) + timedelta(seconds=self._made)).isoformat(timespec="milliseconds") + "Z"
 
     def file(self, name: Any, **at: Any) -> None:
         """A message with a file."""
@@ -570,8 +576,9 @@ def odd_states(made: Hostile, pick: Pick) -> None:
 def ties(made: Hostile, pick: Pick) -> None:
     talk = made.conversation()
     for number in range(12):
-        made.said(talk, preview=pick(NAMES) if number == 5 else "same", direction=("in", "out")[number % 2])
-        made.noted(talk, body="same")
+        text = pick(NAMES) if number == 5 else "same"
+        made.said(talk, preview=text, direction=("in", "out")[number % 2], sentAt=NOW, createdAt=NOW)
+        made.noted(talk, body="same", createdAt=NOW)
 
 
 def odd_office(made: Hostile, pick: Pick) -> None:

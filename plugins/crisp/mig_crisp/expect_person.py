@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -234,7 +235,8 @@ class _Notepad:
 
     def _by(self, note: Note) -> str:
         agent = self._look(note.author) if note.author is not None else None
-        return (clean(agent.name).strip() if isinstance(agent, Agent) else "") or self._words.unknown
+        name = re.sub(r"\s+", " ", clean(agent.name)).strip() if isinstance(agent, Agent) else ""
+        return name or self._words.unknown
 
     def _author(self, note: Note) -> Ref | None:
         name = self._by(note)

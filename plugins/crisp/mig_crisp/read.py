@@ -139,7 +139,9 @@ class Reader:
         return sorted(rows, key=_time)
 
     async def _completed(self, session: str, rows: list[Row], torn: set[int], origin: str) -> list[Row]:
-        """With the parts of long texts no page shows, asked for one by one, each behind the part before it."""
+        """With the parts of long texts no page shows, asked for one by one: each behind the part before it that is
+        shown, and what comes before the first of those right before that.
+        """
         counts: dict[Ref, int] = {}
         places: dict[tuple[Ref, int], int] = {}
         for place, row in enumerate(rows):
@@ -151,12 +153,15 @@ class Reader:
                 places[mark.ref, mark.part] = place
         found = [((place, 0), row) for place, row in enumerate(rows)]
         for ref, count in counts.items():
-            place = -1
+            seen = [number for number in range(1, count + 1) if (ref, number) in places]
+            # Of none only the note beside it is shown, which comes last.
+            place, before = (places[ref, seen[0]], seen[0]) if seen else (places.get((ref, 0), -1), count + 1)
             for number in range(1, count + 1):
                 place = places.get((ref, number), place)
                 if (ref, number) not in places:
                     more = await self._message(session, marker(origin, ref, number))
-                    found += [((place, number), more)] if more is not None else []
+                    beside = number if number > before else number - before
+                    found += [((place, beside), more)] if more is not None else []
         return [row for _, row in sorted(found, key=lambda one: one[0])]
 
     async def _message(self, session: str, mark: str) -> Row | None:

@@ -243,7 +243,8 @@ def _missing(named: Sequence[Ref], files: Sequence[Attachment]) -> list[Ref]:
 
 def _signature(note: Note, look: Lookup, words: Words) -> str:
     author = look(note.author) if note.author is not None else None
-    name = clean(getattr(author, "name", "")).strip() or words.unknown
+    # In one line, as the head of a block is, whatever blanks are in it.
+    name = " ".join(clean(getattr(author, "name", "")).split()) or words.unknown
     when = note.written_at.isoformat(timespec="milliseconds") if note.written_at else "undated"
     return f"{when} {name}"
 

@@ -374,7 +374,7 @@ class ThreadRenderer:
         names = []
         for ref in refs:
             record: Record | None = self._look(ref)
-            name = record.name if isinstance(record, Agent | Team | Queue) else ""
+            name = clean(record.name).strip() if isinstance(record, Agent | Team | Queue) else ""
             names.append(name or ref.id)
         return ", ".join(names)
 
