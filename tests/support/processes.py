@@ -24,6 +24,7 @@ QUICK = {
     "CRISP_READ_LAG_S": "0.3",
     "CRISP_UPLOAD_WAIT_S": "2",
     "CRISP_UPLOAD_ATTEMPTS": "10",
+    "CRISP_UPLOAD_PAUSE_S": "0.05",
 }
 
 

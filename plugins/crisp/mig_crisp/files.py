@@ -84,7 +84,7 @@ class Uploads:
         why, refused = "Crisp's bucket gave no answer", 0
         for attempt in range(1, self._settings.upload_attempts + 1):
             if attempt > 1:
-                await self._clock.sleep(min(0.5 * 2**attempt, 20.0))
+                await self._clock.sleep(min(self._settings.upload_pause_s * 2 ** (attempt - 2), 20.0))
             try:
                 signed = await self._signed(name, mime, namespace)
                 limit = _limit(signed)

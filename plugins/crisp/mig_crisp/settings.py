@@ -51,6 +51,8 @@ class CrispSettings(Settings, frozen=True, kw_only=True):
     """How long the event with an upload address may take before it is asked for again."""
     upload_attempts: int = 5
     """How often an upload is tried in one run."""
+    upload_pause_s: float = 2.0
+    """Seconds before an upload is tried a second time; each further pause is twice as long, up to 20 seconds."""
     socket_host: str = ""
     """A host Crisp's events may come from beside those of the API's own domain."""
     notes: Literal["thread", "contact", "both"] = "thread"
