@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,20 @@ from shared_sql import share_compiled_statements
 if TYPE_CHECKING:
     from pg_server import Server
 
+TESTS = Path(__file__).parent
+MEMORY = Path("/dev/shm")
 DATABASES = ["sqlite", "postgresql"]
+# By the seconds they take: the last file that begins should be a short one, or one of two workers waits for the other.
+LONG_FIRST = (
+    *("contract/test_simulation", "contract/test_verify_damage", "journeys/test_files", "journeys/test_sample"),
+    *("contract/test_filters", "journeys/test_rows", "contract/test_adopt", "journeys/test_kills"),
+    *("journeys/test_bad_input", "journeys/test_new_user", "journeys/test_malformed", "journeys/test_ways"),
+    *("contract/test_crash_sweep", "journeys/test_adopt", "contract/test_mutants", "contract/test_repair"),
+    *("journeys/test_archive", "contract/test_crisp_law", "contract/test_floor_canaries", "unit/test_staging"),
+    *("contract/test_verify_desk", "contract/test_quota", "contract/test_verify_samples", "contract/test_verify_toy"),
+    *("journeys/test_wait", "contract/test_postgres_run", "contract/test_kustomer_depth", "journeys/test_demo"),
+    *("journeys/test_failures", "journeys/test_agents", "contract/test_hostile", "contract/test_state_machine"),
+)
 # The same examples in every run: a red test is red for everybody, and a machine under load makes nothing red.
 settings.register_profile(
     "mig",
@@ -32,12 +46,32 @@ settings.load_profile("mig")
 def pytest_configure(config: pytest.Config) -> None:
     """The journeys start hundreds of processes: what they import is compiled once, beside pytest's own cache.
 
-    Also where the environment forbids to write bytecode, which is about the source tree.
+    Also where the environment forbids to write bytecode, which is about the source tree. And temporary folders lie in
+    memory where they can: a journal waits for the disk at every commit, and what is killed here is never the machine.
     """
-    if hasattr(config, "workerinput") or not hasattr(config, "cache") or config.cache is None:
+    if hasattr(config, "workerinput"):
         return  # a worker has the surroundings of the process that started it
-    os.environ["PYTHONPYCACHEPREFIX"] = str(config.cache.mkdir("bytecode"))
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False  # xdist would begin with the files that hold the most tests
+    if "PYTEST_DEBUG_TEMPROOT" not in os.environ and _is_roomy(MEMORY):
+        os.environ["PYTEST_DEBUG_TEMPROOT"] = str(MEMORY)
+    if hasattr(config, "cache") and config.cache is not None:
+        os.environ["PYTHONPYCACHEPREFIX"] = str(config.cache.mkdir("bytecode"))
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+def _is_roomy(folder: Path) -> bool:
+    """Whether programs can lie and run there, and two gigabytes beside them: a whole run leaves a tenth of that."""
+    if sys.platform != "linux" or not os.access(folder, os.W_OK | os.X_OK):
+        return False
+    of = os.statvfs(folder)
+    return of.f_bavail * of.f_frsize >= 2 << 30 and not of.f_flag & os.ST_NOEXEC
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first."""
+    places = {TESTS / f"{name}.py": place for place, name in enumerate(LONG_FIRST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 def pytest_collection_finish() -> None:

@@ -57,7 +57,8 @@ class Server:
         self._shared = ""
         self._free: list[str] = []
         self._shell: subprocess.Popen[bytes] | None = None
-        self.folder = Path(tempfile.mkdtemp(prefix="mig-pg-"))  # short: the name of a socket has 107 bytes at most
+        # Short: the name of a socket has 107 bytes at most. In memory where the other temporary folders are.
+        self.folder = Path(tempfile.mkdtemp(prefix="mig-pg-", dir=os.environ.get("PYTEST_DEBUG_TEMPROOT")))
         self._as: dict[str, Any] = {}
         if os.geteuid() == 0:
             user = pwd.getpwnam(UNPRIVILEGED)
