@@ -22,7 +22,7 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 
 from mig.journal.orphans import UNPARSED
 from mig.journal.orphans import archive_orphans as archive_orphans  # said again: extraction needs one module only
@@ -70,10 +70,16 @@ def upsert(
 @functools.cache
 def _upsert(dialect: str, table: Table, update_columns: tuple[str, ...]) -> Executable:
     """Built once: what SQLAlchemy makes of a statement it keeps with the statement."""
-    statement = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(table)
+    statement: Any = sqlite.insert(table)
+    if dialect == "postgresql":
+        # Here only: few journals lie there, and a short command would spend a tenth of its imports on it.
+        from sqlalchemy.dialects import postgresql
+
+        statement = postgresql.insert(table)
     changes = {name: statement.excluded[name] for name in update_columns}
     keys = [column.name for column in table.primary_key]
-    return statement.on_conflict_do_update(index_elements=keys, set_=changes)
+    upserting: Executable = statement.on_conflict_do_update(index_elements=keys, set_=changes)
+    return upserting
 
 
 def find_migration(
