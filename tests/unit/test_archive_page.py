@@ -37,7 +37,7 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 def every_word_leads_home(out: Path, records: list[mig.Record]) -> None:
     index, start = index_of(out), script(out / "page/index.js")
     numbers = {ref: doc["n"] for ref, doc in threads_of(out).items()}
-    assert sorted(numbers.values()) == list(range(sum(count for _, _, count in start["kinds"])))
+    assert sorted(numbers.values()) == list(range(sum(count for _, _, count, _ in start["kinds"])))
     home = {str(one.ref): parent_of(one.ref.kind, decode(encode(one))) for one in records}
     for one in records:
         ref = str(one.ref)

@@ -10,6 +10,7 @@ import asyncio
 import base64
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import lru_cache
@@ -104,8 +105,7 @@ class Pages:
             told: What its head says of the migration.
         """
         self._folder.add_tables(_INDEXES)
-        self._found_missing()
-        kinds = self._number()
+        kinds = self._number(self._found_missing())
         self._folder.add_tables("CREATE UNIQUE INDEX doc_ref ON doc (ref)")
         chunks = await self._write_threads()
         index = await self._write_index()
@@ -114,19 +114,30 @@ class Pages:
             sheet.write(f"mig.start({to_json(start)});\n")
         _write_frame(self._folder)
 
-    def _found_missing(self) -> None:
-        """What is referred to and is not there gets a page all the same: its parts must stand somewhere."""
+    def _found_missing(self) -> Mapping[str, int]:
+        """What is referred to and is not there gets a page all the same: its parts must stand somewhere.
+
+        Returns:
+            How many of each kind.
+        """
+        found: Counter[str] = Counter()
         missing = self._db.execute(
             "SELECT DISTINCT parent FROM item WHERE parent != '' AND parent NOT IN (SELECT ref FROM item)"
         )
         view = to_json({"s": ["missing", "it is named, and was not read"], "l": "", "f": []})
         for (ref,) in missing.fetchall():
             kind, _, name = ref.partition("/")
+            found[kind] += 1
             row = (ref, kind, name, "", "", "", " ".join(sorted(words_of(name, {}))), view)
             self._db.execute("INSERT INTO item VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+        return found
 
-    def _number(self) -> list[list[Any]]:
-        """Give each page its number: by kind, then the newest first. Returns: kind, first number, how many."""
+    def _number(self, missing: Mapping[str, int]) -> list[list[Any]]:
+        """Give each page its number: by kind, then the newest first.
+
+        Returns:
+            Kind, first number, how many, and how many of them are only named by others.
+        """
         counts = dict(self._db.execute("SELECT kind, count(*) FROM item WHERE parent = '' GROUP BY kind"))
         order = [kind for kind in _FIRST if kind in counts]
         order += sorted(counts.keys() - set(order))
@@ -138,7 +149,7 @@ class Pages:
                 " WHERE parent = '' AND kind = ?",
                 (first, kind),
             )
-            found.append([kind, first, counts[kind]])
+            found.append([kind, first, counts[kind], missing.get(kind, 0)])
             first += counts[kind]
         return found
 

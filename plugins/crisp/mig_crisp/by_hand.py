@@ -24,7 +24,7 @@ _NOTHING = ""
 _SETTINGS = "in the workspace's settings"
 BY_HAND: Mapping[Kind, str] = {
     AGENT: f"Invite each as an operator with this e-mail address, {_SETTINGS}: a token cannot. Best before the first"
-    " run, for an agent is found by the address, and the author of a message cannot be changed afterwards.",
+    " run, for an agent is found by the address; `mig run --remap` makes them the authors of what was moved before.",
     TEAM: f"Make each team {_SETTINGS}, once its members have accepted; your plan decides whether there are teams.",
     QUEUE: f"Make an inbox of the same name {_SETTINGS}, if your plan has inboxes: a token cannot. Best before the"
     " first run, which puts the conversations of the queue into it.",

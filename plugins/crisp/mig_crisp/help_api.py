@@ -240,7 +240,10 @@ def is_file(address: str, settings: CrispSettings) -> bool:
     """Whether an address lies where our files do: on the API's own domain, or in the folder that is served."""
     if settings.files_url and address.startswith(settings.files_url):
         return True
-    host, own = urlsplit(address).hostname or "", urlsplit(settings.url).hostname or ""
+    try:
+        host, own = urlsplit(address).hostname or "", urlsplit(settings.url).hostname or ""
+    except ValueError:  # "http://[": no address at all
+        return False
     domain = own.partition(".")[2]
     is_name = not own.replace(".", "").isdigit()
     return bool(host) and (host == own or (is_name and "." in domain and host.endswith(f".{domain}")))

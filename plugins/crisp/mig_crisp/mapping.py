@@ -8,16 +8,11 @@ from typing import Any, TypeVar
 import msgspec
 
 from mig import (
-    BUSINESS_RULE,
-    CHANNEL,
     COMPANY,
     CONTACT,
     CONVERSATION,
-    HOOK,
+    KLASS,
     MESSAGE,
-    SAVED_SEARCH,
-    SHORTCUT,
-    SLA,
     TAG,
     Address,
     Agent,
@@ -48,6 +43,7 @@ from mig import (
     Team,
 )
 from mig_crisp import mapping_help
+from mig_crisp.by_hand import BY_HAND
 from mig_crisp.data import (
     CLEANED,
     RESERVED_CONVERSATION,
@@ -68,7 +64,8 @@ R = TypeVar("R", bound=Record)
 PLACEHOLDER = "no-email.invalid"
 _LATER = "no counterpart in Crisp"
 _REBUILD = "no API writes it: REBUILD.md says how to set it up by hand"
-_BY_HAND: Mapping[Kind, str] = dict.fromkeys((SHORTCUT, SLA, BUSINESS_RULE, HOOK, CHANNEL, SAVED_SEARCH), _REBUILD)
+_BY_HAND = frozenset(kind for kind, how in BY_HAND.items() if how) - {KLASS}
+"""Configuration that somebody can set up in Crisp, and no API can."""
 _NO_EMAIL = "not an e-mail address"
 _REFERENCES: Mapping[type[Record], tuple[str, ...]] = {
     Contact: ("company",),
@@ -338,4 +335,4 @@ def _rating(rating: Rating, look: Lookup) -> Decision:
 
 
 def _config(config: Config, look: Lookup) -> Decision:
-    return Decision(Fate.ARCHIVE, config, _BY_HAND.get(config.ref.kind, _LATER))
+    return Decision(Fate.ARCHIVE, config, _REBUILD if config.ref.kind in _BY_HAND else _LATER)

@@ -54,7 +54,6 @@ WORKFLOW = Kind("workflow")
 
 NOT_SERVED = frozenset((400, 404, 405))
 """What an endpoint answers that does not exist."""
-REFUSED = NOT_SERVED | {403}
 
 
 class Key(Struct, frozen=True):
@@ -106,8 +105,8 @@ def _context(name: str, *more: Key, archived: bool = True) -> Context:
 
 
 def _optional(kind: Kind, path: str) -> Resource:
-    """A list no target needs: where it is not served, there is none."""
-    return Resource(kind, path, tolerated=REFUSED)
+    """A list that may not be: where it is not served there is nothing; what this key may not read is another matter."""
+    return Resource(kind, path, tolerated=NOT_SERVED)
 
 
 RESOURCES: Mapping[str, Resource] = {
@@ -157,7 +156,7 @@ RESOURCES: Mapping[str, Resource] = {
     "sub_statuses": _optional(SUB_STATUS, "/v1/sub-statuses"),
     "role_groups": _optional(ROLE_GROUP, "/v1/role-groups"),
     # of each customer alone, and only where `drafts` is set
-    "drafts": Resource(DRAFT, "/v1/customers", tolerated=REFUSED),
+    "drafts": Resource(DRAFT, "/v1/customers", tolerated=NOT_SERVED),
 }
 """In the order they are best read: what others refer to first."""
 

@@ -120,12 +120,13 @@ var mig = (function () {
     return make("time", { datetime: text }, long && hour ? day + " " + hour + " UTC" : day);
   }
   function kindOf(number) { return about.kinds.find(function (one) { return number >= one[1] && number < one[1] + one[2]; })[0]; }
-  function named(kind) { return NAMES[kind] || kind.replace(/_/g, " "); }
+  function many(word) { return /(s|x|ch)$/.test(word) ? word + "es" : /[^aeiou]y$/.test(word) ? word.slice(0, -1) + "ies" : word + "s"; }
+  function named(kind) { return NAMES[kind] || many(kind.replace(/_/g, " ")); }
   function plural(count, word) { return count.toLocaleString("en") + " " + word; }
   var SINGLE = { people: "person", companies: "company", "article categories": "article category" };
   function counted(count, kind) {
     var word = named(kind).toLowerCase();
-    if (count === 1) word = SINGLE[word] || word.replace(/^objects/, "object").replace(/s$/, "");
+    if (count === 1) word = NAMES[kind] ? SINGLE[word] || word.replace(/^objects/, "object").replace(/s$/, "") : kind.replace(/_/g, " ");
     return plural(count, word);
   }
   function address(kind, id) { return "#/" + encodeURIComponent(kind) + "/" + encodeURIComponent(id); }
@@ -324,7 +325,7 @@ var mig = (function () {
   function start(told) {
     about = told;
     el("whose").textContent = told.source + " to " + told.target;
-    el("facts").textContent = told.kinds.slice(0, 6).map(function (one) { return counted(one[2], one[0]); }).join(", ") + (told.as_of ? ". As of " + told.as_of.slice(0, 16).replace("T", " ") + " UTC." : ".");
+    el("facts").textContent = told.kinds.slice(0, 6).map(function (one) { return counted(one[2] - one[3], one[0]) + (one[3] ? " (and " + one[3].toLocaleString("en") + " only named by others)" : ""); }).join(", ") + (told.as_of ? ". As of " + told.as_of.slice(0, 16).replace("T", " ") + " UTC." : ".");
     el("q").addEventListener("input", typed);
     el("form").addEventListener("submit", function (event) { event.preventDefault(); clearTimeout(timer); location.hash = "#q=" + encodeURIComponent(el("q").value); });
     window.addEventListener("hashchange", go);
