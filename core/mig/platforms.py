@@ -446,6 +446,8 @@ class Expected(Struct, frozen=True):
     """Roots that became part of another."""
     held: frozenset[Ref] = frozenset()
     """Of the absent, those that others show: a picture in its article."""
+    beside: Mapping[Ref, Ref] = {}
+    """Of the absent, those that stand in another unit under their own mark, by its root: a note on its contact's."""
     files: Sequence[Ref | None] = ()
     """Of `held`, the files the root's text must show, in the order of `Present.files`; None: it is no record's."""
 

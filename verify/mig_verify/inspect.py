@@ -107,6 +107,8 @@ class Inspector:
         if how == "merged":
             tally.account(how)
             return []
+        if ref in judged.expected.beside:
+            return self._beside(case, row, state, judged.expected.beside[ref])
         return self._unwanted(case, row, state, how, why)
 
     def _wanted(self, case: Case, row: Row, state: State | None) -> list[Found]:
@@ -128,6 +130,33 @@ class Inspector:
                 case.found("structure", "mismatched", ref, target_id=at, field="place", expected=expected, actual=at)
             ]
         return self._missing(case, ref, state, "census")
+
+    def _beside(self, case: Case, row: Row, state: State | None, home: Ref) -> list[Found]:
+        """A record that must stand in another unit than its own: once, where that unit's root stands."""
+        tally, ref = self.tallies[row.ref.kind], row.ref
+        there = [
+            at
+            for (at, times) in self._scratch.rows(
+                "SELECT at, times FROM mark WHERE kind = ? AND id = ? ORDER BY at", (ref.kind, ref.id)
+            )
+            for _ in range(times)
+        ]
+        if not there:
+            how = {"archive": "archived", "skip": "skipped"}.get(state[0] if state is not None else "")
+            if how is None:
+                return self._missing(case, ref, state, "census")
+            tally.account(how)  # the notepad was full
+            return []
+        tally.account("held")
+        homes = self._scratch.rows("SELECT at FROM root WHERE kind = ? AND id = ?", (home.kind, home.id))
+        if homes and (there[0],) not in homes:
+            tally.mismatched += 1
+            where = {"target_id": there[0], "expected": homes[0][0], "actual": there[0]}
+            return [case.found("structure", "mismatched", ref, field="place", **where)]
+        if len(there) > 1:
+            tally.doubled += len(there) - 1
+            return [case.found("census", "doubled", ref, actual=len(there))]
+        return []
 
     def _unwanted(self, case: Case, row: Row, state: State | None, how: str, why: str) -> list[Found]:
         """A record that stands nowhere by itself: the journal must account for it, and nothing of it be there."""

@@ -95,6 +95,7 @@ class Thread:
         self._office = office
         self._words = CATALOG[settings.language]
         self._absent: dict[Ref, str] = {}
+        self._beside: dict[Ref, Ref] = {}
         self._files: dict[Ref, list[Attachment]] = {}
         for record in unit.records:
             if isinstance(record, Attachment) and record.parent is not None:
@@ -107,7 +108,10 @@ class Thread:
         self._as_one = office.has_notes and fits(root, last, settings.history)
 
     def expected(self) -> Expected:
-        """Everything that stands in it."""
+        """Everything that stands in it, and what stands on its contact's notepad instead."""
+        return msgspec.structs.replace(self._expected(), beside=self._beside)
+
+    def _expected(self) -> Expected:
         said = [one for record in self._records if (one := self._said(record)) is not None]
         if not said:
             on_notepad = ON_NOTEPAD in self._absent.values()
@@ -168,6 +172,9 @@ class Thread:
         why = self._nowhere(record) if isinstance(record, Note) and not self._as_one else ""
         if why:
             self._absent |= {one.ref: why for one in (record, *files)}
+            contact = self._root.contact or (record.contact if isinstance(record, Note) else None)
+            if why == ON_NOTEPAD and contact is not None:
+                self._beside |= {one.ref: contact for one in (record, *files)}
             return None
         there = {file.ref for file in files}
         lost = [ref.id for ref in dict.fromkeys(record.attachments) if ref not in there]
