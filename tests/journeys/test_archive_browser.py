@@ -90,3 +90,37 @@ async def test_who_does_not_see_it_finds_the_way(out: Path, tmp_path: Path) -> N
         for width in (400, 1600):
             await tab.shoot(tmp_path / "seen.png", width, 900)
             assert await tab.run(wide)
+
+
+@pytest.fixture(scope="module")
+def orders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """More of one beginning than a look-up keeps."""
+    folder = tmp_path_factory.mktemp("orders")
+    found = [
+        mig.CustomObject(ref=mig.Ref(mig.CUSTOM_OBJECT, f"o{n}"), klass="order", title=f"Order {100_000 + n}")
+        for n in range(70_000)
+    ]
+    journal = Journal.open(f"sqlite:///{folder}/mig.db", inline=True)
+    fill(journal, found)
+    archived(journal, folder / "out")
+    journal.close()
+    return folder / "out"
+
+
+async def test_a_word_that_leads_to_too_many_hides_nothing(orders: Path, tmp_path: Path) -> None:
+    async with browser(tmp_path) as tab:
+        await tab.open((orders / "index.html").as_uri())
+        await tab.wait("document.activeElement.id === 'q'")
+        for typed, told in (
+            ("order 169990", "1 object"),
+            ("169990 ord", "1 object"),
+            ("order", "more"),
+            ("ord ord", "more"),
+        ):
+            await tab.run("document.getElementById('q').value = ''; document.getElementById('q').focus()")
+            await tab.run("document.getElementById('status').textContent = ''")
+            await tab.type(typed)
+            await tab.wait(f"document.getElementById('status').innerText.includes({told!r})")
+        await tab.run("location.hash = '#q=%zz'")
+        await tab.wait("document.getElementById('status').innerText.includes('Nothing is found')")
+        assert tab.complaints == []

@@ -1,7 +1,7 @@
 "use strict";
 // The archive's page. It reads scripts of its own folder only, each when it is needed, and shows all data as text.
 var mig = (function () {
-  var about = null, waiting = {}, had = new Map(), KEPT = 80, SHARDS = 8, SHOWN = 8, MORE = 50;
+  var about = null, waiting = {}, had = new Map(), KEPT = 80, SHARDS = 8, SHARDS_AMONG = 64, SHOWN = 8, MORE = 50;
   var el = function (id) { return document.getElementById(id); };
   var NAMES = { contact: "People", conversation: "Conversations", custom_object: "Objects (orders and the like)", company: "Companies", article: "Articles", agent: "Agents", tag: "Tags", team: "Teams", queue: "Queues", attribute: "Attribute definitions", category: "Article categories" };
   var ONE = { contact: "Person", conversation: "Conversation", custom_object: "Object", company: "Company" };
@@ -61,14 +61,15 @@ var mig = (function () {
   }
   var same = function (one) { return one; }, wordOf = function (line) { return line.slice(0, line.indexOf("\t")); };
 
-  // Numbers of the pages that a word, or one it begins, leads to: number -> 1 (a beginning) or 2 (the word itself).
-  async function lookUp(word) {
+  // Numbers of the pages that a word, or one it begins, leads to: number -> 1 (a beginning) or 2 (the word itself);
+  // with `among`, only those that are there too: then no other has to be kept, and more can be looked through.
+  async function lookUp(word, among) {
     var found = new Map(), whole = true, first = lower(about.index, word, same), from = first;
     if (from === about.index.length || about.index[from] !== word) from = Math.max(first - 1, 0);
     else if (from > 0) from -= 1;
     for (var at = from, read = 0; at < about.index.length; at += 1) {
       if (about.index[at] > word && !about.index[at].startsWith(word)) break;
-      if (read === SHARDS) { whole = false; break; }
+      if (read === (among ? SHARDS_AMONG : SHARDS)) { whole = false; break; }
       var shard = await load("i/" + at);
       if (typeof shard === "string") { shard = shard.split("\n"); had.set("i/" + at, Promise.resolve(shard)); }
       var line = lower(shard, word, wordOf);
@@ -76,7 +77,7 @@ var mig = (function () {
         var key = wordOf(shard[line]);
         if (!key.startsWith(word)) break;
         var weight = key === word ? 2 : 1;
-        unpacked(shard[line].slice(key.length + 1)).forEach(function (number) { if ((found.get(number) || 0) < weight) found.set(number, weight); });
+        unpacked(shard[line].slice(key.length + 1)).forEach(function (number) { if ((!among || among.has(number)) && (found.get(number) || 0) < weight) found.set(number, weight); });
         if (found.size > 60000) { whole = false; break; }
       }
       if (line < shard.length) break;
@@ -85,18 +86,17 @@ var mig = (function () {
     return { found: found, whole: whole };
   }
   async function lookUpAll(terms) {
-    var result = null, whole = true;
+    var needed = [];
     for (var term of terms) {
-      var one = term.whole ? await lookUp(term.whole) : { found: new Map(), whole: true };
-      if (!one.found.size) {
-        one = null;
-        for (var part of term.parts) { var next = await lookUp(part); one = both(one, next); }
-        if (!one) continue;
-      }
-      result = both(result, one);
-      whole = whole && one.whole;
+      var one = term.whole ? await lookUp(term.whole) : null;
+      if (one && one.found.size) { needed.push([term.whole, one]); continue; }
+      for (var part of term.parts) needed.push([part, await lookUp(part)]);
     }
-    return result ? { found: result.found, whole: whole } : { found: new Map(), whole: true };
+    // The rarest first: a word that leads to too many pages is looked for among those the others lead to.
+    needed.sort(function (a, b) { return b[1].whole - a[1].whole || a[1].found.size - b[1].found.size; });
+    var result = null;
+    for (var next of needed) result = both(result, result && !next[1].whole ? await lookUp(next[0], result.found) : next[1]);
+    return result || { found: new Map(), whole: true };
   }
   function both(one, other) {
     if (!one) return other;
@@ -191,7 +191,7 @@ var mig = (function () {
     if (mine !== turn) return;
     main.replaceChildren.apply(main, sections);
     var told = groups.map(function (one) { return counted(one[1].length, one[0]); }).join(", ");
-    say(numbers.length ? told + (result.whole ? "" : " and more: type on, or add a word") : "Nothing is found for “" + text.trim() + "”. Try the beginning of a name, an address or an id.");
+    say(numbers.length ? told + (result.whole ? "" : " and more: type on, or add a word") : !result.whole ? "Too much begins like this to be looked through: type on, or add a word." : "Nothing is found for “" + text.trim() + "”. Try the beginning of a name, an address or an id.");
     document.documentElement.dataset.answered = String(Math.round(performance.now() - began));
   }
   function say(text) { el("status").textContent = text; }
@@ -301,14 +301,15 @@ var mig = (function () {
   // ---- where we are -------------------------------------------------------------------------------------------------
 
   var lastSearch = "", timer = 0;
+  function decoded(text) { try { return decodeURIComponent(text); } catch (error) { return text; } }
   function go() {
     var hash = location.hash;
     if (hash.startsWith("#/")) {
-      var parts = hash.slice(2).split("/").map(decodeURIComponent);
+      var parts = hash.slice(2).split("/").map(decoded);
       open(parts[0], parts.slice(1).join("/"));
       return;
     }
-    var text = hash.startsWith("#q=") ? decodeURIComponent(hash.slice(3)) : "";
+    var text = hash.startsWith("#q=") ? decoded(hash.slice(3)) : "";
     if (el("q").value !== text) el("q").value = text;
     lastSearch = text;
     search(text);
