@@ -47,8 +47,8 @@ def settings_page() -> str:
         ("`[target]` for Crisp, or `CRISP_<NAME>`", CrispSettings),
         ("`[engine]`", EngineSettings),
     ):
-        lines += [f"## {title}", "", "| Name | Default | |", "|---|---|---|"]
-        lines += [f"| `{name}` | {default} | {text} |" for name, default, text in documented(kind)]
+        lines += [f"## {title}", "", "| Name | Type | Default | |", "|---|---|---|---|"]
+        lines += [f"| `{name}` | {type_} | {default} | {text} |" for name, type_, default, text in documented(kind)]
         lines.append("")
     lines += [
         "## Beside these",
@@ -57,12 +57,16 @@ def settings_page() -> str:
         '`[shares]`: `"BUCKET" = 0.5`, which part of a limit is ours; the buckets are `kustomer.all`,',
         "`kustomer.search`, `crisp.requests` (a day's) and `crisp.conversations`.",
         "",
+        '`hours`: when a run may work, `hours = "20-06"`; at the top of the file, like `state`.',
+        "",
+        '`[acknowledged]`: what a person confirmed of a platform, `crisp = ["ai-agent-off", ...]` ([](configure.md)).',
+        "",
     ]
     return "\n".join(lines)
 
 
-def documented(kind: type[Settings]) -> list[tuple[str, str, str]]:
-    """Name, default and docstring of each field of a settings class."""
+def documented(kind: type[Settings]) -> list[tuple[str, str, str, str]]:
+    """Name, type, default and docstring of each field of a settings class."""
     tree = ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0]
     assert isinstance(tree, ast.ClassDef)
     rows = []
@@ -70,9 +74,29 @@ def documented(kind: type[Settings]) -> list[tuple[str, str, str]]:
         if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
             assert isinstance(after, ast.Expr), statement.target.id
             assert isinstance(after.value, ast.Constant), statement.target.id
-            default = f"`{ast.unparse(statement.value)}`" if statement.value is not None else "required"
-            rows.append((statement.target.id, default, " ".join(str(after.value.value).split())))
+            default = f"`{_as_toml(statement.value)}`" if statement.value is not None else "required"
+            text = " ".join(str(after.value.value).split())
+            rows.append((statement.target.id, _type(ast.unparse(statement.annotation)), default, text))
     return rows
+
+
+def _as_toml(value: ast.expr) -> str:
+    """A default as mig.toml would say it."""
+    said = ast.unparse(value)
+    if said.startswith("field("):
+        return "{}" if "dict" in said else "[]"
+    if isinstance(value, ast.Constant) and isinstance(value.value, str):
+        return f'"{value.value}"'
+    return {"True": "true", "False": "false", "None": "none"}.get(said, said)
+
+
+def _type(annotation: str) -> str:
+    """A type in words; of a choice, what there is to choose."""
+    if annotation.startswith("Literal["):
+        return ", ".join(f"`{one.strip()}`" for one in annotation[8:-1].replace("'", '"').split(","))
+    words = {"str": "text", "Secret": "secret text", "int": "whole number", "float": "number", "bool": "true or false"}
+    plain = annotation.removesuffix(" | None")
+    return words.get(plain) or ("list" if plain.startswith("list") else "table" if plain.startswith("dict") else plain)
 
 
 def switches_page() -> str:

@@ -230,6 +230,30 @@ def test_ids_are_told_with_where_each_is_now(desk: Audited, tmp_path: Path, out:
     assert all(row["new_id"] in row["address"] for row in talks)
     assert command(desk, "ids", "--csv", "-").stdout == (tmp_path / "ids.csv").read_text("utf-8")
     assert command(desk, "ids").returncode == 2
+    old = [row for row in table(tmp_path / "ids.csv") if row["kind"] == "help_address"]
+    assert all(row["old_address"].startswith("/") for row in old)
+    by_record = {line["id"]: line["record"]["paths"] for line in lines(out) if line["kind"] == "help_address"}
+    assert sorted(row["old_address"] for row in old) == sorted(path for paths in by_record.values() for path in paths)
+    public = [row for row in old if row["fate"] != "skip" and "help" in row["address"]]
+    assert public, "where they lead to now stands beside them"
+
+
+def test_what_a_person_filled_in_stays(desk: Audited, tmp_path: Path) -> None:
+    name = str(tmp_path / "agents.csv")
+    assert command(desk, "ids", "--agents", name).returncode == 0
+    rows = table(tmp_path / "agents.csv")
+    rows[1]["operator_email"] = "Olive@desk.example"
+    with (tmp_path / "agents.csv").open("w", encoding="utf-8", newline="") as sheet:
+        writer = csv.DictWriter(sheet, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    assert command(desk, "ids", "--agents", name).returncode == 0
+    assert table(tmp_path / "agents.csv") == rows
+    (tmp_path / "other.csv").write_text("a,b\n1,2\n")
+    ended = command(desk, "ids", "--agents", str(tmp_path / "other.csv"))
+    assert ended.returncode == 2
+    assert "no table of agents" in ended.stderr
+    assert (tmp_path / "other.csv").read_text() == "a,b\n1,2\n"
 
 
 def test_a_run_brings_its_archive_along(desk: Audited, tmp_path: Path) -> None:

@@ -89,6 +89,28 @@ def test_a_table_reads_back_as_it_was_but_for_what_no_csv_holds(rows: list[list[
     assert read == [[cell(value) for value in row] for row in rows]
 
 
+_TELLING = (
+    b"sig",
+    b"secret",
+    b"key",
+    b"token",
+    b"pass",
+    b"pwd",
+    b"auth",
+    b"bearer",
+    b"basic",
+    b"credential",
+    b"@",
+    b"hook",
+)
+
+
+def test_an_address_may_begin_with_a_plus_where_addresses_stand() -> None:
+    assert cell("+tag@x.org", email=True) == "+tag@x.org"
+    assert cell("+tag@x.org") == "'+tag@x.org"
+    assert cell("=1+2@x.org", email=True) == "'=1+2@x.org"
+
+
 SIGNED = "https://files.example/a.pdf?X-Amz-Date=1&X-Amz-Signature=abc123"
 
 
@@ -104,6 +126,25 @@ SIGNED = "https://files.example/a.pdf?X-Amz-Date=1&X-Amz-Signature=abc123"
             {"url": "https://shop.example/?page=2&sort=signature"},
             {"url": "https://shop.example/?page=2&sort=signature"},
         ),
+        (
+            {"x-api-key": "a", "hookToken": "b", "appSecret": "c"},
+            {"x-api-key": BLANK, "hookToken": BLANK, "appSecret": BLANK},
+        ),
+        ({"password": {"v": "a", "n": 1}, "then": "b"}, {"password": {"v": BLANK, "n": 1}, "then": "b"}),
+        ({"secret": ["a", ["b"]], "then": ["c"]}, {"secret": [BLANK, [BLANK]], "then": ["c"]}),
+        (
+            {"headers": [{"name": "Authorization", "value": "x y"}, {"name": "Accept", "value": "z"}]},
+            {"headers": [{"name": "Authorization", "value": BLANK}, {"name": "Accept", "value": "z"}]},
+        ),
+        ({"value": "Bearer abcdef", "name": "x"}, {"value": BLANK, "name": "x"}),
+        ({"url": "https://u:pw@x.org/a?b=1"}, {"url": f"https://{BLANK}@x.org/a?b=1"}),
+        ({"url": "https://x.org/?token=abc"}, {"url": f"https://x.org/?{BLANK}"}),
+        ({"at": "https://hooks.slack.com/services/T0/B0/x"}, {"at": f"https://hooks.slack.com/services/{BLANK}"}),
+        ({"cookieConsent": "yes", "key": "name", "hash": "a1"}, {"cookieConsent": "yes", "key": "name", "hash": "a1"}),
+        (
+            {"text": "write to ada@example.org: soon, https://x.org"},
+            {"text": "write to ada@example.org: soon, https://x.org"},
+        ),
     ],
 )
 def test_what_would_open_something_is_taken_out_and_the_rest_stays(native: object, kept: object) -> None:
@@ -112,11 +153,19 @@ def test_what_would_open_something_is_taken_out_and_the_rest_stays(native: objec
     assert json.loads(blanked(escaped)) == kept
 
 
+def test_a_desks_configuration_holds_more_secrets_and_a_hook_two_more() -> None:
+    native = {"webhookSignature": "a", "key": "b", "hash": "c", "auth": {"cookieValue": "d"}, "title": "e"}
+    body = json.dumps(native).encode()
+    kept = {**native, "webhookSignature": BLANK, "auth": {"cookieValue": BLANK}}
+    assert json.loads(blanked(body, configuration=True)) == kept
+    assert json.loads(blanked(body, configuration=True, hook=True)) == {**kept, "key": BLANK, "hash": BLANK}
+
+
 @given(
     value=st.recursive(texts() | st.integers() | st.none(), lambda inner: st.dictionaries(texts(), inner, max_size=3))
 )
 def test_what_holds_no_secret_is_kept_byte_for_byte(value: object) -> None:
     body = json.dumps(value).encode()
     assert json.loads(blanked(body)) is not NotImplemented
-    if not any(word in body.lower() for word in (b"sig", b"secret", b"key", b"token", b"passw", b"auth", b"bearer")):
+    if not any(word in body.lower() for word in _TELLING):
         assert blanked(body) == body

@@ -17,6 +17,7 @@ from msgspec.json import decode
 import mig
 from archive_made import archived, fill, index_of, made, script, threads_of
 from mig.archive import pages
+from mig.archive.blank import blanked
 from mig.archive.sorting import Sorter
 from mig.archive.views import parent_of, plain
 from mig.archive.words import folded, units, words, words_of, written
@@ -43,7 +44,9 @@ def every_word_leads_home(out: Path, records: list[mig.Record]) -> None:
         ref = str(one.ref)
         for _ in range(3):
             ref = home.get(ref) or ref
-        for word in words_of(one.ref.id, decode(encode(one))):
+        # Values that are called like secrets are in no archive, and so in no index.
+        kept = blanked(encode(one), configuration=isinstance(one, mig.Config), hook=one.ref.kind == mig.HOOK)
+        for word in words_of(one.ref.id, decode(kept)):
             assert numbers[ref.encode("utf-8", "replace").decode()] in index[word], (word, one.ref)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,6 +23,8 @@ CREATE TABLE person (
 ) WITHOUT ROWID;
 """
 _AT, _LAST, _ID = 1, 2, 3
+_ADDRESS = re.compile(r"[^\s@,;*]+@[^\s@,;*]+")
+"""An e-mail address, as far as that shows; a masked one is none."""
 
 
 class People:
@@ -38,7 +41,10 @@ class People:
 
     def add(self, name: str, record: Mapping[str, Any], fate: str) -> None:
         """A contact, as JSON has it; only one that was, or shall be, loaded is taken."""
-        emails = [one["value"] for one in record.get("emails") or [] if one.get("value")]
+        # The first that is an address: by it the importer finds the profile that a run made.
+        emails = [
+            one["value"] for one in record.get("emails") or [] if _ADDRESS.fullmatch(str(one.get("value")).strip())
+        ]
         if not emails or record.get("deleted") or record.get("merged_into") or fate not in ("load", ""):
             return
         phones = [one["value"] for one in record.get("phones") or [] if one.get("value")]
@@ -67,7 +73,7 @@ class People:
         """Write the table, after every other record is known. Returns: its rows."""
         count = 0
         with self._folder.writing(NAME) as sheet:
-            table = Table(sheet, _COLUMNS, phones=("phone",))
+            table = Table(sheet, _COLUMNS, phones=("phone",), emails=("email",))
             for email, at, last, name, called, phone, company, tags, locale, zone in self._db.execute(
                 "SELECT * FROM person ORDER BY email"
             ):
@@ -75,7 +81,20 @@ class People:
                 tagged = [found for tag in json.loads(tags) if (found := self._called(tag))]
                 nickname = called or email.partition("@")[0]
                 works = told or self._called(ref)
-                table.add((email, nickname, phone, works, ",".join(tagged), at, last, locale, zone, name))
+                table.add(
+                    (
+                        email,
+                        nickname,
+                        phone,
+                        works,
+                        ",".join(tag.replace(",", " ") for tag in tagged),
+                        at,
+                        last,
+                        locale,
+                        zone,
+                        name,
+                    )
+                )
                 count += 1
         return count
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import os
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import click
 
 from mig.cli.common import Common, common_options, read_common
 from mig.errors import Refused, Usage
+from mig.model import HELP_ADDRESS
 from mig.plugins import Registry
 
 if TYPE_CHECKING:
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
 
 AGENTS = ("id", "name", "email", "active", "human", "matched", "operator_email")
 """The last is for a person to fill in: the e-mail address of the operator an agent is."""
-COLUMNS = ("kind", "old_id", "new_id", "address", "group", "merged_into", "fate", "state")
+COLUMNS = ("kind", "old_id", "new_id", "address", "group", "merged_into", "fate", "state", "old_address")
+"""The last is of help articles: where each was, without its host; one row for each such address."""
 
 
 @click.command()
@@ -70,7 +73,7 @@ def write_ids(common: Common, name: str) -> int:
 
 
 def write_agents(common: Common, name: str) -> int:
-    """Write the table in which a person says which operator an agent is.
+    """Write the table in which a person says which operator an agent is; what they said in it before stays.
 
     Args:
         common: The options every command has.
@@ -80,7 +83,7 @@ def write_agents(common: Common, name: str) -> int:
         How many agents there are.
 
     Raises:
-        Usage: The journal holds no such migration.
+        Usage: The journal holds no such migration, or the file is there and is another table.
         Refused: The file cannot be written.
     """
     import msgspec
@@ -89,6 +92,7 @@ def write_agents(common: Common, name: str) -> int:
     from mig.archive.tables import Table
     from mig.model import AGENT, Agent
 
+    filled = _filled(name)
     with _chosen(common) as (journal, row), _opened(name) as sheet:
         table, count = Table(sheet, AGENTS), 0
         for one in rows.records(journal, row.id, AGENT):
@@ -97,9 +101,24 @@ def write_agents(common: Common, name: str) -> int:
             agent = msgspec.json.decode(one.body, type=Agent)
             matched = {"load": "yes", "archive": "no"}.get(one.fate, "not yet")
             active, human = ("yes" if flag else "no" for flag in (agent.active, agent.human))
-            table.add((agent.ref.id, agent.name, agent.email, active, human, matched, ""))
+            table.add((agent.ref.id, agent.name, agent.email, active, human, matched, filled.get(agent.ref.id, "")))
             count += 1
     return count
+
+
+def _filled(name: str) -> dict[str, str]:
+    """What a person filled in before: the operators' addresses as they stand there, by the agents' ids."""
+    if name == "-" or not Path(name).is_file() or not Path(name).stat().st_size:
+        return {}
+    another = Usage(f"{name} is there, and is no table of agents", "Name another file.")
+    try:
+        with Path(name).open(encoding="utf-8-sig", newline="") as sheet:
+            table = csv.DictReader(sheet)
+            if not {"id", "operator_email"} <= set(table.fieldnames or ()):
+                raise another
+            return {(row["id"] or "").lstrip("'"): (row["operator_email"] or "").lstrip("'") for row in table}
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise another from error
 
 
 @contextlib.contextmanager
@@ -124,13 +143,27 @@ def _lines(common: Common, journal: Journal, row: MigrationRow) -> Iterator[tupl
     from mig.archive.places import addresses
 
     address = addresses(common.registry, common.config, row.target)
+    paths = _old_paths(journal, row)
     for part, standing in rows.parts(journal, row.id):
         kind, _, name = part.unit.partition(":")
         root = (part.kind, part.id) == (kind, name) or bool(part.merged_into)
         there, own = (standing.id, dict(standing.own)) if standing is not None else ("", {})
         new = there if root else own.get(f"{part.kind}/{part.id}", "")
         place = (standing.url if standing is not None else "") or (address(kind, there) if there else "")
-        yield part.kind, part.id, new, place, part.unit, part.merged_into, part.fate, part.state
+        told = (part.kind, part.id, new, place, part.unit, part.merged_into, part.fate, part.state)
+        for path in paths.get(part.id, [""]) if part.kind == HELP_ADDRESS else [""]:
+            yield *told, path
+
+
+def _old_paths(journal: Journal, row: MigrationRow) -> dict[str, list[str]]:
+    """The old addresses of help articles, by the ids of their records."""
+    import msgspec
+
+    from mig.archive import rows
+    from mig.model import HelpAddress
+
+    found = (one for one in rows.records(journal, row.id, HELP_ADDRESS) if one.body)
+    return {one.id: msgspec.json.decode(one.body, type=HelpAddress).paths or [""] for one in found}
 
 
 @contextlib.contextmanager

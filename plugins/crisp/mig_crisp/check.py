@@ -22,6 +22,13 @@ _READS = {
 """Scopes a run needs, and a route that tells whether the token has them (docs/api/crisp.md, section 1)."""
 
 
+_ARTICLES = {
+    "tree": "{{site}}/helpdesk/tree/list/{}/articles/1",
+    "locale": "{{site}}/helpdesk/locale/{}/articles/1",
+    "unknown": "{{site}}/helpdesk/locale/{}/articles/1",
+}
+
+
 class Check:
     """Looks a workspace over.
 
@@ -153,7 +160,13 @@ class Check:
             locales = await list_locales(self._client)
             api = self._office.help_api or "unknown"
             text = f"present, spoken to as {api}; locales: {', '.join(locales) or 'none'}"
-            hint = "" if locales else "Missing locales are made when the first article of one is moved."
+            hint = "A locale that is missing is made when its first article is moved; your plan may allow only so many."
+            if locales and (closed := await self._status(_ARTICLES[api].format(locales[0]))) in (401, 403):
+                text += f"; its articles are closed to this token (status {closed})"
+                hint = (
+                    "Give the token website:helpdesk:articles, :categories, :redirections and :locales (read, write)."
+                )
+                return Finding(name="helpdesk", state="fail", text=text, hint=hint)
             return Finding(name="helpdesk", state="ok", text=text, hint=hint)
         if status in _NO_WORD or status >= 500:
             return Finding(name="helpdesk", state="warn", text=f"not known: {_said(status)}", hint=_LATER)

@@ -18,7 +18,9 @@ _MOST = 100
 """Values of one list."""
 BLANK = "[left out]"
 _ID = re.compile(r"[0-9a-f]{24}")
-_SECRET = re.compile(r"(?i)secret|token|passw|hash|authori[sz]|signature|credential|^key$|api_?key|private_?key|cookie")
+_SECRET = re.compile(
+    r"(?i)secret|token|passw|hash|authori[sz]|signature|credential|^(?:key|pass|pwd)$|api_?key|private_?key|cookie"
+)
 _LINK = re.compile(r"(?i)\bhttps?://[^\s\"'<>\\]+")
 _CAMEL = re.compile(r"(?<=[a-z])[A-Z](?=[a-z])")
 _VARIABLE = re.compile(r"\{\{\s*([^{}]{1,200}?)\s*\}\}|\[\[\s*([^\[\]]{1,200}?)\s*\]\]")
