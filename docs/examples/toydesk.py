@@ -67,10 +67,23 @@ class ToySource:
         return mig.Raw("lines", f"{found['kind']}/{found['id']}", line)
 
 
+KEEPS = {
+    (mig.CONTACT, "name"): mig.Keep("exact"),
+    (mig.CONTACT, "emails"): mig.Keep("lost", "a toy desk writes to nobody"),
+    (mig.CONVERSATION, "title"): mig.Keep("exact"),
+    (mig.CONVERSATION, "contact"): mig.Keep("lost", "its threads are nobody's"),
+    (mig.CONVERSATION, "created_at"): mig.Keep("lost"),
+    (mig.MESSAGE, "text"): mig.Keep("exact"),
+    (mig.MESSAGE, "conversation"): mig.Keep("moved:thread", "it stands in it"),
+    (mig.MESSAGE, "sent_at"): mig.Keep("lost", "only the order stays"),
+}
+"""What becomes of each field that a source may fill: what is not named here is told as `untold`."""
+
+
 class ToyTarget:
     """Writes {"threads": {id: {"title", "messages": {id: text}}}, "people": {id: name}}."""
 
-    capabilities = mig.Capabilities({(mig.MESSAGE, "text"): mig.Keep("exact")}, read_lag_s=0, request_life_s=0)
+    capabilities = mig.Capabilities(KEEPS, read_lag_s=0, request_life_s=0)
 
     def __init__(self, path: Path) -> None:
         self._path = path

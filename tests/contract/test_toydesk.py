@@ -62,6 +62,7 @@ def test_out_of_and_into_a_toy_desk(tmp_path: Path) -> None:
         "archived": 1,
         "failed": 1,
     }
+    assert [row for row in report["losses"] if row["outcome"] == "untold"] == []
     copy = json.loads((tmp_path / "copy.json").read_text())
     assert copy == {
         "people": {"c1": "Ada"},

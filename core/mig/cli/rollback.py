@@ -29,12 +29,20 @@ def rollback(registry: Registry, /, canary: bool, yes: bool, **options: Any) -> 
 
     common = read_common(registry, **options)
     found = _roll_back(common, canary=canary, yes=yes or common.as_json)
+    if found is None:
+        click.echo("Nothing was removed.")
+        return
     if common.as_json:
         say_object({"schema": 1, **msgspec.to_builtins(found)})
     else:
         for line in summary(found):
             click.echo(line)
-        click.echo("Another `mig run` moves it again from the journal.")
+        again = (
+            "`mig run --canary ADDRESS` sends another"
+            if canary
+            else "Another `mig run` moves it again from the journal"
+        )
+        click.echo(f"{again}.")
     sys.exit(1 if found.left else 0)
 
 
@@ -58,8 +66,8 @@ def _roll_back(common: Common, *, canary: bool, yes: bool) -> Any:
             spec.settings, spec.name, config.target_settings, os.environ, config.target_flags
         )
         what = "every canary" if canary else "everything this migration created"
-        if not yes:
-            click.confirm(f"Remove {what} from {chosen[0].target}:{chosen[0].workspace}?", abort=True, err=True)
+        if not yes and not click.confirm(f"Remove {what} from {chosen[0].target}:{chosen[0].workspace}?", err=True):
+            return None
         total = RolledBack()
         for row in chosen:
             total.add(asyncio.run(_work(journal, row, spec.open, settings, common)))

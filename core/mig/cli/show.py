@@ -216,7 +216,8 @@ def _attention(report: Report) -> None:
     for kind, name, reason in report.failures:
         click.echo(f"  quarantined: {kind} {name}: {reason}")
     if report.warnings:
-        click.echo(f"  {report.warnings} records were read with a warning (kept in the journal)")
+        were = "1 record was" if report.warnings == 1 else f"{report.warnings:,} records were"
+        click.echo(f"  {were} read with a warning (`mig archive` writes them out, each under `warnings`)")
     if report.waiting:
         click.echo(f"  {report.waiting} records were left out by an earlier release: `mig run --remap` moves them too")
     if report.orphans:

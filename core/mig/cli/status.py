@@ -37,6 +37,7 @@ def status(registry: Registry, /, **options: Any) -> None:
                     "started_at": last.started_at,
                     "ended_at": last.ended_at,
                     "status": last.status or "running",
+                    "what": _what(last),
                     "progress": _progress(last),
                 }
                 if last
@@ -59,6 +60,16 @@ def status(registry: Registry, /, **options: Any) -> None:
         _show(found)
 
 
+def _what(last: Any) -> str:
+    """What it did: all, a selection, only a plan, a journal rebuilt; empty: it has not ended."""
+    told = msgspec.json.decode(last.report) if last.ended_at is not None and last.report else {}
+    if not told:
+        return ""
+    return (
+        "plan" if told.get("plan") else "adopted" if told.get("adopted") else "narrow" if told.get("narrow") else "all"
+    )
+
+
 def _progress(last: Any) -> Any:
     """How far a run under way is, as it told the journal last."""
     if last.ended_at is not None or not last.report:
@@ -70,7 +81,10 @@ def _show(found: dict[str, Any]) -> None:
     click.echo(f"{found['source']} -> {found['target']}")
     last = found["last_run"]
     if last:
-        click.echo(f"  last run {last['run_id']}: {last['status']}, started {last['started_at']}")
+        did = {"plan": ", a plan: nothing was written", "adopted": ", a journal rebuilt", "narrow": ", a selection"}
+        click.echo(
+            f"  last run {last['run_id']}: {last['status']}{did.get(last['what'], '')}, started {last['started_at']}"
+        )
     for line in progress_lines(last["progress"]) if last and last["progress"] else ():
         click.echo(f"  {line}")
     shown = [c for c in COLUMNS if c == "in_scope" or any(kind[c] for kind in found["kinds"].values())]

@@ -26,12 +26,16 @@ def letter(settings: CrispSettings, cost: Mapping[str, int], seconds: Mapping[st
     requests = cost.get("crisp.requests", 0)
     conversations = cost.get("crisp.conversations", 0)
     days = seconds.get("crisp.requests", 0.0) / DAY
-    quota = (
-        f"At our token's {settings.daily_quota:,} requests a day this takes {days:.1f} days. Please raise the daily\n"
-        f"quota of the token to {max(requests, 2 * settings.daily_quota):,} requests for that time."
-        if settings.daily_quota
-        else "Please tell us whether a daily quota applies to our token."
-    )
+    amount = f"{settings.daily_quota:,} requests a day"
+    if not settings.daily_quota:
+        quota = "Please tell us whether a daily quota applies to our token."
+    elif requests <= settings.daily_quota:
+        quota = f"Our token's {amount} are enough for it."
+    else:
+        quota = (
+            f"At our token's {amount} this takes {days:.1f} days. Please raise the daily\n"
+            f"quota of the token to {max(requests, 2 * settings.daily_quota):,} requests for that time."
+        )
     return (
         "Subject: import of our support history, please block outgoing e-mail\n\n"
         "Hello,\n\n"
