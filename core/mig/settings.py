@@ -6,6 +6,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar, get_origin, get_type_hints
 
@@ -254,7 +255,9 @@ def _convert(values: Mapping[str, Any], kind: type[S], section: str, prefix: str
     known = set(get_type_hints(kind))
     unknown = sorted(set(values) - known)
     if unknown:
-        raise Usage(f"{section}: the setting {unknown[0]} is unknown", f"Known: {', '.join(sorted(known))}.")
+        near = get_close_matches(unknown[0], sorted(known), 1)
+        hint = f"Did you mean {near[0]}? " if near else ""
+        raise Usage(f"{section}: the setting {unknown[0]} is unknown", f"{hint}Known: {', '.join(sorted(known))}.")
     try:
         return msgspec.convert(dict(values), kind, strict=False, dec_hook=_from_text)
     except msgspec.ValidationError as error:

@@ -8,7 +8,7 @@ import json
 import logging
 import traceback
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_type_hints
 
 import msgspec
 import pytest
@@ -280,3 +280,13 @@ def test_secrets_are_equal_when_their_texts_are(one: str, other: str) -> None:
     assert Secret(one) != one
     assert bool(Secret(one)) == bool(one)
     assert hash(Secret(one)) == hash(Secret(str(one)))
+
+
+def test_a_name_that_is_almost_one_is_guessed() -> None:
+    with pytest.raises(Usage) as told:
+        platform_settings(DeskSettings, "acme-desk", {"tokn": "x"}, {})
+    assert "Known:" in told.value.hint
+    near = next(iter(get_type_hints(DeskSettings)))
+    with pytest.raises(Usage, match="is unknown") as told:
+        platform_settings(DeskSettings, "acme-desk", {near + "s": "x"}, {})
+    assert f"Did you mean {near}?" in told.value.hint

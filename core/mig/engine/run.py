@@ -547,11 +547,12 @@ def check_acknowledged(spec: TargetSpec, acknowledged: frozenset[str]) -> None:
     if not missing:
         return
     listed = ", ".join(f'"{name}"' for name in spec.asks)
+    unheard = "".join(f"Nobody asks for {name!r}.\n" for name in sorted(acknowledged - spec.asks.keys()))
     what = "\n".join(f"  {name}: {text}" for name, text in missing.items())
     raise Refused(
         f"nothing is written before you confirm what {spec.name}'s API does not show",
         f"Make sure of each, then write into mig.toml:\n  [acknowledged]\n  {spec.name} = [{listed}]\n"
-        f"Not confirmed yet:\n{what}\nNothing was written.",
+        f"{unheard}Not confirmed yet:\n{what}\nNothing was written.",
     )
 
 
