@@ -18,9 +18,11 @@ _PROFILES = (
     "INSERT OR IGNORE INTO drawn SELECT r.kind, min(r.id), r.at, '', 0 FROM root AS r JOIN present AS p"
     " ON p.kind = r.at_kind AND p.target_id = r.at WHERE r.kind = ? AND p.kind = r.kind GROUP BY r.at"
 )
+# A file that never arrived has no bytes there: of it only the note in its place can be looked at.
 _FILES = (
     "INSERT OR IGNORE INTO drawn SELECT m.kind, m.id, min(m.at), '', 0 FROM mark AS m JOIN source AS s"
-    " ON s.kind = m.kind AND s.id = m.id WHERE m.kind = ? GROUP BY m.id"
+    " ON s.kind = m.kind AND s.id = m.id WHERE m.kind = ? AND NOT EXISTS (SELECT 1 FROM instead AS i"
+    " WHERE i.kind = m.kind AND i.id = m.id AND i.at_kind = m.at_kind AND i.at = m.at) GROUP BY m.id"
 )
 # What an article shows bears no mark: those of articles that stand there, but for what the target did not take.
 _SHOWN = (

@@ -61,8 +61,9 @@ class Fields:
             there = next(iter(case.standing.get(ref, ())), None) or case.unmarked(ref)
             if there is None:
                 continue
-            self._tallies[ref.kind].compared += 1
-            self.compared += 1
+            if not self._scratch.is_instead(ref):  # such a note is looked at all the same, but it is not the file
+                self._tallies[ref.kind].compared += 1
+                self.compared += 1
             wrong = [*self._fields(case, expected, there), *_flaws(case, ref)]
             if ref == case.root:
                 wrong += self._links(case, ref)

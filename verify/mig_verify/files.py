@@ -82,7 +82,7 @@ class Files:
         if places is None:
             return "unread", "", "its text shows other files than it must: which is which cannot be told"
         if not places:
-            return "declined", "", "its text shows no file in its place"
+            return "unread", "", "its text shows no file in its place"
         expected = await self._content(self._source, want)
         actual: Content | str = ""
         for url in places:
@@ -110,21 +110,12 @@ class Files:
         if have is None:
             return "unread", "", "it stands nowhere as a file"
         expected = await self._content(self._source, want)
-        if not have.url:
-            if isinstance(expected, Content) and self._should_stand(ref):
-                return "differ", str(expected), "no file: the place only names it"
-            return "declined", str(expected), "no file: the place names it"
-        actual = await self._content(self._target, have)
+        actual = await self._content(self._target, have) if have.url else "no file: the place only names it"
         if not isinstance(expected, Content):
             return "unread", expected, str(actual)
         if not isinstance(actual, Content):
             return "differ", str(expected), actual
         return ("equal" if expected == actual else "differ"), str(expected), str(actual)
-
-    def _should_stand(self, ref: Ref) -> bool:
-        """Whether the journal says that the target took it; without a journal the place's own word stands."""
-        rows = self._scratch.rows("SELECT fate FROM known WHERE kind = ? AND id = ?", (ref.kind, ref.id))
-        return bool(rows) and rows[0][0] == "load"
 
     def _standing(self, ref: Ref) -> Attachment | None:
         """The file as it stands on the target."""

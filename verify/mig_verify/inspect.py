@@ -117,7 +117,7 @@ class Inspector:
         times = len(case.standing.get(ref, ()))
         unread = main is not None and not main.whole and main.kind != ref.kind
         if times or unread or case.unmarked(ref) is not None:
-            tally.account("held")
+            tally.account(_told_by(state) if self._scratch.is_instead(ref) else "held")
             tally.doubled += max(times - 1, 0)
             return [case.found("census", "doubled", ref, actual=times)] if times > 1 else []
         elsewhere = self._scratch.rows("SELECT at FROM mark WHERE kind = ? AND id = ? ORDER BY at", (ref.kind, ref.id))
@@ -230,7 +230,10 @@ class Inspector:
 
     def count_target(self) -> None:
         """How much of each kind bears a mark of ours on the target, and how much bears none."""
-        for kind, times in self._scratch.rows("SELECT kind, sum(times) FROM mark GROUP BY kind"):
+        for kind, times in self._scratch.rows(
+            "SELECT kind, sum(times) FROM mark AS m WHERE NOT EXISTS (SELECT 1 FROM instead AS i WHERE i.kind = m.kind"
+            " AND i.id = m.id AND i.at_kind = m.at_kind AND i.at = m.at) GROUP BY kind"
+        ):
             self.tallies[kind].target = int(times)
         for kind, count in self._scratch.rows(
             "SELECT kind, count(*) FROM present WHERE NOT ours AND NOT EXISTS (SELECT 1 FROM pair WHERE"
@@ -240,3 +243,8 @@ class Inspector:
         for kind, count in self._scratch.rows("SELECT 'message', coalesce(sum(foreigners), 0) FROM present"):
             if count:
                 self.tallies[kind].foreign += int(count)
+
+
+def _told_by(state: State | None) -> str:
+    """What became of a record that is not moved: as the journal says; without one the archive has it."""
+    return "skipped" if state is not None and state[0] == Fate.SKIP else "archived"

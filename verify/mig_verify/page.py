@@ -315,7 +315,7 @@ _HOWS = (
     How("held", "stands on the target"),
     How("elsewhere", "other records hold it"),
     How("merged", "part of another record"),
-    How("archived", "in the archive only"),
+    How("archived", "in the archive only; a note may say so in its place"),
     How("skipped", "left out, for a reason"),
     How("newer", "changed since the last run"),
     How("pending", "not moved yet"),
@@ -529,7 +529,8 @@ _LEVELS = {
     ),
     "bytes": Told(
         "Files have the same size and the same SHA-256 on both sides.",
-        "It does not open them; what was not drawn, the claim speaks for.",
+        "It does not open them. Of a file the target did not take only the archive has the bytes: it is not counted "
+        "here. What was not drawn, the claim speaks for.",
     ),
 }
 _COLUMNS = {

@@ -15,9 +15,9 @@ from typing import Any
 
 import msgspec
 
-from mig import Kind, Oddity, Present, Record, Ref, Refused, encode
+from mig import Attachment, Kind, Oddity, Present, Record, Ref, Refused, encode
 
-FORMAT = "2"
+FORMAT = "3"
 _OURS = 0x6D696776
 """Written into the head of the file: what is not ours is never emptied."""
 _TABLES = """
@@ -44,7 +44,7 @@ CREATE TABLE IF NOT EXISTS root (
     WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS mark (
     kind TEXT NOT NULL, id TEXT NOT NULL, at_kind TEXT NOT NULL, at TEXT NOT NULL, times INTEGER NOT NULL,
-    PRIMARY KEY (kind, id, at_kind, at)) WITHOUT ROWID;
+    hollow INTEGER NOT NULL, PRIMARY KEY (kind, id, at_kind, at)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS mark_at ON mark (at_kind, at);
 CREATE TABLE IF NOT EXISTS drawn (
     kind TEXT NOT NULL, id TEXT NOT NULL, at TEXT NOT NULL, stratum TEXT NOT NULL, chosen INTEGER NOT NULL,
@@ -53,7 +53,12 @@ CREATE INDEX IF NOT EXISTS drawn_stratum ON drawn (stratum);
 CREATE TABLE IF NOT EXISTS bytes (
     kind TEXT NOT NULL, id TEXT NOT NULL, verdict TEXT NOT NULL, expected TEXT NOT NULL, actual TEXT NOT NULL,
     PRIMARY KEY (kind, id)) WITHOUT ROWID;
+DROP VIEW IF EXISTS instead;
+CREATE VIEW instead AS SELECT m.kind, m.id, m.at_kind, m.at FROM mark AS m LEFT JOIN known AS k
+    ON k.kind = m.kind AND k.id = m.id WHERE m.hollow AND coalesce(k.fate, '') != 'load';
 """
+# `instead`: files that never arrived; a note stands in their place and bears their mark. Where the journal says that
+# the target took a file, a place that only names it is no such note, but a file that is gone.
 
 
 class Scratch:
@@ -183,8 +188,13 @@ class Scratch:
         for record in row.records:
             if record.ref.id:
                 times[record.ref.kind, record.ref.id] = times.get((record.ref.kind, record.ref.id), 0) + 1
-        marks = [(*ref, *at, count) for ref, count in times.items()]
-        self._db.executemany("INSERT OR REPLACE INTO mark VALUES (?, ?, ?, ?, ?)", marks)
+        filled = {(one.ref.kind, one.ref.id) for one in row.records if not isinstance(one, Attachment) or one.url}
+        marks = [(*ref, *at, count, ref not in filled) for ref, count in times.items()]
+        self._db.executemany("INSERT OR REPLACE INTO mark VALUES (?, ?, ?, ?, ?, ?)", marks)
+
+    def is_instead(self, ref: Ref) -> bool:
+        """Whether only a note stands there in the place of a file."""
+        return self.count("SELECT count(*) FROM instead WHERE kind = ? AND id = ?", (ref.kind, ref.id)) > 0
 
     def drop_present(self, kind: Kind, target_id: str) -> None:
         """A list showed it, and it is not there any more."""

@@ -271,7 +271,8 @@ class _Work:
         """Threads are read whole for the census: what stands in them is compared, all of it."""
         count = sum(tally.compared for kind, tally in inspector.tallies.items() if kind != CONTACT)
         fields = (one for one in self._found if one.what == "mismatched" and one.level in ("structure", "values"))
-        wrong = {(one.kind, one.source_id) for one in fields if one.kind != CONTACT}
+        refs = {one.ref for one in fields if one.kind != CONTACT}
+        wrong = [ref for ref in refs if not self._scratch.is_instead(ref)]  # the file itself was never compared
         return make_claim([Checked("threads", count, count, min(len(wrong), count))], self._asked.confidence)
 
     def _wrong(self) -> set[Ref]:
