@@ -33,6 +33,16 @@ def result(desk: Audited, report: Report) -> Result:
     return found
 
 
+def test_of_every_kind_run_and_audit_count_the_same(report: Report, result: Result) -> None:
+    assert report.kinds["message"].skipped
+    for kind, run in report.kinds.items():
+        tally = result.kinds[kind]
+        there = tally.by.get("held", 0) + tally.by.get("elsewhere", 0)
+        seen = (there, *(tally.by.get(how, 0) for how in ("merged", "archived", "skipped")))
+        assert seen == (run.loaded, run.merged, run.archived, run.skipped), kind
+        assert tally.source == run.in_scope == sum(seen), kind
+
+
 def of_files(result: Result) -> dict[str, int]:
     """What an audit says of files, wherever it says it."""
     tally = result.kinds["attachment"]
