@@ -14,16 +14,16 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, insert, select
 
 from mig.budgets import Budgets
 from mig.clock import Clock, SystemClock
 from mig.errors import Usage
-from mig.journal import counts, delivery, selection
+from mig.journal import counts, delivery, losses, selection
 from mig.journal.schema import look, loss, operation, record, run
 from mig.journal.store import Journal
 from mig.model import TYPES, Kind, Record, Ref
-from mig.platforms import Access, Loss, Mapper, Receipt, Source, SourceSpec, Target, TargetSpec
+from mig.platforms import Access, Keep, Loss, Mapper, Receipt, Source, SourceSpec, Target, TargetSpec
 from mig.plugins import Registry
 from mig.settings import Config, platform_settings
 
@@ -54,6 +54,16 @@ class Look(Struct, frozen=True):
     level: str
     seed: int | None
     report: Mapping[str, Any]
+
+
+class Lost(Struct, frozen=True):
+    """What became of one field of some records of a kind."""
+
+    kind: str
+    field: str
+    outcome: str
+    why: str
+    records: int
 
 
 class Deed(Struct, frozen=True):
@@ -130,13 +140,23 @@ class Ledger:
         if found := target.where(receipts):
             yield unit, found
 
-    def losses(self) -> list[tuple[str, str, str, int]]:
-        """What the target does not hold: kind, field, outcome, how many records."""
-        c = loss.c
-        statement = select(c.kind, c.field, c.outcome, func.count()).where(c.migration == self._mig)
+    def losses(
+        self, types: Mapping[Kind, type[Record]], keeps: Mapping[tuple[Kind, str], Keep]
+    ) -> tuple[Mapping[str, int], list[Lost]]:
+        """The loss ledger, as `mig report` has it.
+
+        Args:
+            types: Kind -> Struct.
+            keeps: What the target keeps of each field.
+
+        Returns:
+            How many fields of records ended how, and what the target does not hold as it was.
+        """
         with self._journal.reading() as connection:
-            rows = connection.execute(statement.group_by(c.kind, c.field, c.outcome).order_by(c.kind, c.field))
-            return [(row[0], row[1], row[2], int(row[3])) for row in rows]
+            found = losses.kept_ledger(connection, self._mig)
+            if found is None or found.narrow:
+                found = losses.count(connection, self._mig, types, keeps)
+        return found.outcomes, [Lost(one.kind, one.field, one.outcome, one.why, one.records) for one in found.rows]
 
     def losses_of(self, ref: Ref) -> list[Loss]:
         """What the target does not hold of one record."""

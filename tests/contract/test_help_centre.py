@@ -291,7 +291,8 @@ def test_links_lead_to_where_the_article_stands_now(first: Chapter) -> None:
 
 
 def test_articles_whose_links_name_a_place_or_lead_to_another_language_are_in_the_losses(audit: Result) -> None:
-    assert ("article", "links", "changed", 6) in audit.losses
+    links = [one for one in audit.losses if (one.kind, one.field, one.outcome) == ("article", "links", "changed")]
+    assert sum(one.records for one in links) == 6
 
 
 def test_no_link_leads_to_the_old_help_centre_where_the_article_stands_in_the_new_one(first: Chapter) -> None:

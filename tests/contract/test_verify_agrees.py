@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 
 from audited import Audited, audited, told
 from damages import put, rows
+from desk_process import MIG
 from mig.engine.run import Report
+from mig_verify.page import page
 from mig_verify.result import Result
 
 
@@ -41,6 +46,22 @@ def test_of_every_kind_run_and_audit_count_the_same(report: Report, result: Resu
         seen = (there, *(tally.by.get(how, 0) for how in ("merged", "archived", "skipped")))
         assert seen == (run.loaded, run.merged, run.archived, run.skipped), kind
         assert tally.source == run.in_scope == sum(seen), kind
+
+
+def test_the_ledger_of_losses_is_that_of_the_run_and_of_the_report(
+    desk: Audited, report: Report, result: Result
+) -> None:
+    assert report.ledger is not None
+    assert report.ledger.outcomes["dropped"] > 100
+    assert result.outcomes == report.ledger.outcomes
+    assert [msgspec.structs.astuple(one) for one in result.losses] == [
+        (row.kind, row.field, row.outcome, row.why, row.records) for row in report.ledger.rows
+    ]
+    sums = ", ".join(f"{count:,} {word}" for word, count in report.ledger.outcomes.items())
+    assert f"In sum: {sums}." in page(result, bodies=False)
+    command = [*MIG, "report", "--json"]
+    told = subprocess.run(command, capture_output=True, env=desk.environment(), check=True, timeout=120)
+    assert json.loads(told.stdout)["outcomes"] == result.outcomes
 
 
 def of_files(result: Result) -> dict[str, int]:

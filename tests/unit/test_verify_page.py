@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mig import Keep, Kind
+from mig.audit import Lost
 from mig.testing.strategies import ids, texts
 from mig_verify.found import Found, Tally
 from mig_verify.page import GROUPS, INLINE, anchor, cut, duration, fates, masked, page, percent, visible
@@ -48,7 +49,8 @@ def audit(found: Sequence[Found] = (), *, verdict: str = "pass", **other: Any) -
         "unreadable": {},
         "unread": 0,
         "looks": 1,
-        "losses": [("contact", "avatar", "lost", 12), ("message", "subject", "lost", 30)],
+        "losses": [Lost("contact", "avatar", "archived", "", 12), Lost("message", "subject", "dropped", "", 30)],
+        "outcomes": {"kept": 900, "archived": 12, "dropped": 30},
         "keeps": KEEPS,
         "narrow": False,
     }
@@ -140,7 +142,7 @@ def test_an_auditor_finds_rules_losses_requests_and_how_to_repeat_it() -> None:
     told = words(parsed(page(audit(), bodies=False)))
     assert "contact emails normal:email lower case" in told
     assert "Kept and compared exactly: note (text)." in told
-    assert "In sum: 42 lost." in told
+    assert "In sum: 900 kept, 12 archived, 30 dropped." in told
     assert "1,200 to the source, 3,400 to the target" in told
     assert "mig verify --level samples --confidence 0.95 --defect-rate 0.01 --seed 42" in told
     assert 'hmac.digest(b"42", id.encode("utf-8", "surrogatepass"), "sha256")' in told
@@ -277,7 +279,7 @@ def test_no_text_of_a_platform_breaks_the_page(evil: str, bodies: bool) -> None:
         kinds={evil: Tally(source=1, by={"kept": 1})},
         claims=[(evil, make_claim([Checked(evil, 20, 10, 0)], 0.95))],
         unreadable={evil: evil},
-        losses=[(evil, evil, evil, 1)],
+        losses=[Lost(evil, evil, evil, evil, 1)],
         keeps={(Kind(evil), evil): Keep(evil, evil)},
     )
     text = page(result, bodies=bodies)
@@ -362,7 +364,7 @@ def test_those_who_do_not_see_it_find_their_way() -> None:
 
 
 def test_an_audit_of_nothing_is_a_page_too() -> None:
-    parsed(page(audit(kinds={}, claims=[], losses=[], keeps={}, requests={}, levels={}), bodies=False))
+    parsed(page(audit(kinds={}, claims=[], losses=[], outcomes={}, keeps={}, requests={}, levels={}), bodies=False))
 
 
 def test_the_template_and_its_style_are_found_in_the_package() -> None:

@@ -75,7 +75,6 @@ def page(result: Result, *, bodies: bool) -> str:
         "lines_shown": lines_shown,
         "lines_left": len(result.found) - lines_shown,
         "rules": _rules(result),
-        "outcomes": _outcomes(result.losses),
         "doubts": list(_doubts(result)),
         "command": _command(result),
     }
@@ -447,13 +446,6 @@ def _rules(result: Result) -> Rules:
         else:
             declared.append((str(kind), name, keep.how, keep.note))
     return Rules(declared, same)
-
-
-def _outcomes(losses: Iterable[tuple[str, str, str, int]]) -> Mapping[str, int]:
-    sums: Counter[str] = Counter()
-    for _, _, outcome, count in losses:
-        sums[outcome] += count
-    return dict(sums.most_common())
 
 
 def _command(result: Result) -> str:

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct, field
 
 from mig import Keep, Kind
+from mig.audit import Lost
 from mig_verify.found import Found, Tally
 from mig_verify.statistics import Claim
 
@@ -73,8 +74,10 @@ class Result(Struct, kw_only=True):
     """Units of the target that could not be read."""
     looks: int
     """Audits of this migration so far, this one counted."""
-    losses: list[tuple[str, str, str, int]]
-    """The loss ledger: kind, field, outcome, records."""
+    losses: Sequence[Lost]
+    """The loss ledger: what the target does not hold as it was; as the run and the report have it."""
+    outcomes: Mapping[str, int]
+    """Its sums: how many fields of records ended how, what was kept among them."""
     keeps: Mapping[tuple[Kind, str], Keep]
     """The rules by which equal is equal."""
     narrow: bool

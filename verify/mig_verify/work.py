@@ -305,6 +305,8 @@ class _Work:
             pending=any(tally.pending for tally in tallies.values()),
             unread=len(self._target.unread),
         )
+        keeps = {**audit.target_spec.keeps, **audit.target.capabilities.keeps}  # those of a run
+        outcomes, losses = ledger.losses(audit.types, keeps) if ledger is not None else ({}, [])
         order = {"census": 0, "structure": 1, "values": 2, "bytes": 3, "conservation": 4}
         self._found.sort(key=lambda one: (order[one.level], one.kind, one.source_id, one.field))
         return Result(
@@ -327,7 +329,8 @@ class _Work:
             unreadable={str(kind): why for kind, why in self._source.unreadable.items()},
             unread=len(self._target.unread),
             looks=self._looks + 1,
-            losses=ledger.losses() if ledger is not None else [],
+            losses=losses,
+            outcomes=outcomes,
             keeps=audit.target.capabilities.keeps,
             narrow=ledger is not None and ledger.narrow,
         )
