@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from audited import Audited, audited
 from damages import profiles
-from mig_verify.result import Result
+from mig_verify.page import page
+from mig_verify.result import Result, as_object, lines
 from mig_verify.statistics import Claim
 
 
@@ -69,3 +74,47 @@ def test_looks_that_drew_a_sample_are_counted(desk: Audited) -> None:
     desk.audit("counts")
     second = claim_of(desk.audit("samples", defect_rate=0.3))
     assert second.looks == first.looks + 1
+
+
+def program() -> dict[str, Any]:
+    """The one an auditor is given (docs/verify.md)."""
+    text = (Path(__file__).parents[2] / "docs" / "verify.md").read_text("utf-8")
+    found: dict[str, Any] = {"print": lambda *_: None}
+    exec(re.findall(r"```python\n(.*?)```", text, re.S)[-1], found)
+    return found
+
+
+def recomputed(result: Result, look: int) -> None:
+    """Whether anybody who reads the report comes to the same limits by the same alpha."""
+    *_, claim = as_object(result, bodies=False)["claims"]
+    assert claim["sampled"]
+    assert claim["look"] == look
+    assert Fraction(claim["alpha"]) == Fraction(5, 100) / (look * (look + 1)) / claim["sampled"]
+    limits = list(program()["limits"](claim))
+    assert limits == [one["limit"] for one in claim["strata"]]
+    if claim["strata"] == claim["parts"]:
+        assert sum(limits) == claim["limit"]
+    for shown in ("\n".join(lines(result)), page(result, bodies=False)):
+        assert f"alpha {claim['alpha']} for each sampled stratum" in shown
+
+
+def test_an_auditor_computes_the_claim_again_from_the_report(desk: Audited) -> None:
+    look = desk.audit("samples", defect_rate=0.3).looks + 1
+    assert desk.audit("counts").looks == look - 1
+    found = desk.audit("samples", defect_rate=0.3)
+    assert (found.looks, found.claim.count(f"earlier looks counted in: {look - 1}")) == (look, 1)
+    recomputed(found, look)
+    with desk.damaged() as workspace:
+        for profile, _ in profiles(workspace):
+            profile.data = {**profile.data, "language": "xx"}
+        hurt = desk.audit("samples", defect_rate=0.3)
+    assert claim_of(hurt).first, "all its like were looked at"
+    recomputed(hurt, look + 1)
+
+
+def test_an_audit_that_draws_no_sample_names_no_look(desk: Audited) -> None:
+    for level in ("counts", "full"):
+        found = desk.audit(level)
+        assert "look" not in next(line for line in lines(found) if "seed" in line)
+        assert "none: this audit drew no sample" in page(found, bodies=False)
+        assert [claim["alpha"] for claim in as_object(found, bodies=False)["claims"]] == [None] * len(found.claims)

@@ -178,8 +178,9 @@ def test_without_the_journal_the_marks_are_enough(toy: Toy, tmp_path: Path) -> N
 
 
 def test_every_audit_is_counted(toy: Toy) -> None:
-    looks = [toy.verify()[1]["looks"] for _ in range(3)]
-    assert looks == [1, 2, 3]
+    found = [toy.ask("verify", "--level", level)[1] for level in ("full", "counts", "samples", "full", "samples")]
+    assert [one["audits"] for one in found] == [1, 2, 3, 4, 5]
+    assert [one["looks"] for one in found] == [0, 0, 1, 1, 2], "one that draws no sample is no look"
 
 
 def test_it_leaves_nothing_behind_and_what_is_left_is_private(toy: Toy, tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ class Draw:
         scratch: What both sides showed.
         types: Kind -> Struct.
         confidence: Of the whole claim.
-        looks: Audits before this one.
+        looks: Audits before this one that drew a sample.
     """
 
     def __init__(self, scratch: Scratch, types: Mapping[Kind, type[Record]], *, confidence: float, looks: int) -> None:

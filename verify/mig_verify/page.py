@@ -25,7 +25,7 @@ from markupsafe import Markup
 from msgspec import Struct
 
 from mig_verify.found import Found, Tally
-from mig_verify.result import COLUMNS, Group, Result, grouped, shown
+from mig_verify.result import COLUMNS, Group, Result, grouped, risk, shown
 from mig_verify.statistics import Claim, _percent, exact
 
 INLINE = 5_000
@@ -387,6 +387,7 @@ class Shown(Struct, frozen=True):
     things: str
     claim: Claim
     sentence: str
+    risk: str
     tolerated: int
     limit_share: str
     tolerated_share: str
@@ -404,6 +405,7 @@ def _claim(things: str, claim: Claim, rate: float) -> Shown:
         things,
         claim,
         f"{sentence[:1].upper()}{sentence[1:]}.",
+        risk(claim),
         tolerated,
         _percent(claim.limit, max(claim.population, 1)),
         percent(rate),

@@ -14,7 +14,7 @@ from msgspec import Struct, field
 from mig import Keep, Kind
 from mig.audit import Lost
 from mig_verify.found import Found, Tally
-from mig_verify.statistics import Claim
+from mig_verify.statistics import Claim, doubt
 
 LEVELS = ("conservation", "census", "structure", "values", "bytes")
 INLINE = 1_000
@@ -72,8 +72,10 @@ class Result(Struct, kw_only=True):
     """Kinds the source does not show to this key, and why."""
     unread: int
     """Units of the target that could not be read."""
+    audits: int
+    """Of this migration so far, this one counted."""
     looks: int
-    """Audits of this migration so far, this one counted."""
+    """Those of them that drew a sample: only these can be wrong by bad luck, so only these a claim counts in."""
     losses: Sequence[Lost]
     """The loss ledger: what the target does not hold as it was; as the run and the report have it."""
     outcomes: Mapping[str, int]
@@ -111,11 +113,13 @@ def as_object(result: Result, *, bodies: bool) -> dict[str, Any]:
         "target": result.target,
         "run_id": result.run_id,
         "as_of": result.as_of.isoformat() if result.as_of is not None else None,
+        "audits": result.audits,
         "looks": result.looks,
         "levels": {name: msgspec.to_builtins(level) for name, level in result.levels.items()},
         "kinds": {kind: {name: getattr(tally, name) for name in COLUMNS} for kind, tally in result.kinds.items()},
         "pending": sum(tally.pending for tally in result.kinds.values()),
         "claim": result.claim,
+        "claims": [_claimed(things, claim) for things, claim in result.claims],
         "groups": [msgspec.to_builtins(group) for group in result.groups],
         "unreadable": dict(result.unreadable),
         "requests": dict(result.requests),
@@ -123,6 +127,25 @@ def as_object(result: Result, *, bodies: bool) -> dict[str, Any]:
         "discrepancies_total": len(result.found),
         "discrepancies": [as_line(one, bodies=bodies) for one in result.found[:INLINE]],
     }
+
+
+def _claimed(things: str, claim: Claim) -> dict[str, Any]:
+    """A claim as an auditor computes it again: `strata` by alpha, `parts` after all like a defect were looked at."""
+    found = {name: getattr(claim, name) for name in ("population", "drawn", "wrong", "unread", "limit", "confidence")}
+    parts = {"strata": msgspec.to_builtins(claim.strata), "parts": msgspec.to_builtins(claim.parts)}
+    alpha = str(claim.alpha) if claim.sampled else None
+    return {"things": things, **found, "look": claim.looks, "sampled": claim.sampled, "alpha": alpha, **parts}
+
+
+def risk(claim: Claim) -> str:
+    """By which alpha the limits of a claim were computed, and how it came about; empty: nothing was sampled."""
+    if not claim.sampled:
+        return ""
+    whole, look = doubt(claim.confidence), claim.looks
+    return (
+        f"alpha {claim.alpha} for each sampled stratum: {whole} / ({look} x {look + 1}), being look {look},"
+        f" / {_counted(claim.sampled, 'sampled stratum', 'sampled strata')}"
+    )
 
 
 def as_line(one: Found, *, bodies: bool) -> dict[str, Any]:
@@ -204,10 +227,12 @@ def lines(result: Result) -> Iterator[str]:
     yield f"{_WORDS[result.verdict]}: {result.source} -> {result.target}, level {result.level}"
     when = f"as of run {result.run_id}, {result.as_of:%Y-%m-%d %H:%M} UTC" if result.as_of else "by the marks alone"
     part = "; only the part that was moved" if result.narrow else ""
-    yield f"  {when}{part}; seed {result.seed}, look {result.looks}"
-    if result.claim:
-        for things, claim in result.claims:
-            yield f"  {claim.sentence(things)}"
+    look = f", look {result.looks}" if result.level == "samples" else ""
+    yield f"  {when}{part}; seed {result.seed}, audit {result.audits}{look}"
+    for things, claim in result.claims:
+        yield f"  {claim.sentence(things)}"
+        if claim.sampled:
+            yield f"    {risk(claim)}"
     yield ""
     for name, level in result.levels.items():
         unchecked = f", {level.unchecked:,} not checked" if level.unchecked else ""

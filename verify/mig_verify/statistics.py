@@ -12,6 +12,7 @@ from fractions import Fraction
 from math import comb
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 Number = Fraction | float
 
@@ -281,6 +282,17 @@ class Claim(Struct, frozen=True):
     looks: int
     """This one and those before it."""
     parts: tuple[Part, ...]
+    alpha: Fraction = Fraction(0)
+    """The risk by which the limit of each sampled stratum was computed; a census needs none."""
+    sampled: int = 0
+    """Strata of which a part was drawn: each of them has that risk."""
+    first: tuple[Part, ...] = ()
+    """What the sample alone showed, with the limits that alpha gives, where its like were looked at since."""
+
+    @property
+    def strata(self) -> tuple[Part, ...]:
+        """What was drawn of each, and the limit by that alone: what an auditor computes again."""
+        return self.first or self.parts
 
     @property
     def certain(self) -> bool:
@@ -335,7 +347,8 @@ def make_claim(checked: Iterable[Checked], confidence: Number, earlier_looks: in
     sampled = sum(0 < one.drawn < one.population for one in seen)
     each = confidence_of_part(confidence, earlier_looks, sampled)
     parts = [_part(one, upper_limit(one.population, one.drawn, one.wrong + one.unread, each)) for one in seen]
-    return _claim(parts, float(confidence), earlier_looks + 1)
+    claim = _claim(parts, float(confidence), earlier_looks + 1)
+    return replace(claim, alpha=1 - each, sampled=sampled) if sampled else claim
 
 
 def _part(seen: Checked, limit: int) -> Part:
@@ -415,7 +428,8 @@ def after_recheck(claim: Claim, rechecks: Iterable[Recheck]) -> Claim:
         raise ValueError(f"checked again in {', '.join(sorted(unknown))}: the claim has no such stratum")
     rest = [_rest(part, [check for check in checks if check.stratum == part.name]) for part in claim.parts]
     parts = rest + [_census(signature, checks) for signature in dict.fromkeys(check.signature for check in checks)]
-    return _claim(parts, claim.confidence, claim.looks)
+    after = _claim(parts, claim.confidence, claim.looks)
+    return replace(after, alpha=claim.alpha, sampled=claim.sampled, first=claim.strata)
 
 
 def _rest(part: Part, checks: Sequence[Recheck]) -> Part:

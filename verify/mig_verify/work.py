@@ -84,10 +84,10 @@ class _Work:
         path = asked.work or audit.home / "mig-verify.db"
         self._scratch = Scratch(path, about)
         looks = ledger.looks() if ledger is not None else []
-        self._looks = len(looks)
-        self._samples = sum(one.level == "samples" for one in looks)
+        self._audits = len(looks)
+        self._looks = sum(one.level == "samples" for one in looks)
         self.seed = self._choose_seed()
-        self._draw = Draw(self._scratch, audit.types, confidence=asked.confidence, looks=self._samples)
+        self._draw = Draw(self._scratch, audit.types, confidence=asked.confidence, looks=self._looks)
         self._source = SourceWalk(
             audit.source, audit.source_spec, audit.target, self._scratch, readers=audit.readers, told=told
         )
@@ -328,7 +328,8 @@ class _Work:
             found=self._found,
             unreadable={str(kind): why for kind, why in self._source.unreadable.items()},
             unread=len(self._target.unread),
-            looks=self._looks + 1,
+            audits=self._audits + 1,
+            looks=self._looks + (self._asked.level == "samples"),
             losses=losses,
             outcomes=outcomes,
             keeps=audit.target.capabilities.keeps,
