@@ -148,6 +148,13 @@ def _(desk: Desk) -> Hurt:
     return Hurt("missing", "note", name, level="census")
 
 
+@damage("a file's address is none")
+def _(desk: Desk) -> Hurt:
+    _, message, name = pick(desk, lambda one: one.view["type"] == "file", "attachment")
+    put(message, content={**message.view["content"], "url": "http://["})
+    return Hurt("mismatched", "attachment", name, "content")
+
+
 @damage("a file is dropped")
 def _(desk: Desk) -> Hurt:
     session, message, name = pick(desk, lambda one: one.view["type"] == "file", "attachment")

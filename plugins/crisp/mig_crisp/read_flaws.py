@@ -88,8 +88,15 @@ def _content_flaws(row: Row) -> Iterator[tuple[str, str]]:
         return
     if not all(isinstance(content.get(key), str) and content[key] for key in ("name", "type", "url")):
         yield "content", "it lacks a name, a type or an address"
-    elif urlsplit(content["url"]).scheme not in ("http", "https"):
+    elif not _is_of_the_web(content["url"]):
         yield "content", "its address is none of the web"
+
+
+def _is_of_the_web(address: str) -> bool:
+    try:
+        return urlsplit(address).scheme in ("http", "https")
+    except ValueError:  # "http://[" is no address
+        return False
 
 
 def _is_stealthy(row: Row, scene: Scene) -> bool:
