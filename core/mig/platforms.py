@@ -355,6 +355,15 @@ class Keep(Struct, frozen=True):
     note: str = ""
 
 
+class Stays(Struct, frozen=True):
+    """A difference that an audit finds and no repair mends: nothing the plugin sends changes it there."""
+
+    how: str
+    """What a person does, beginning with a verb."""
+    unasked: bool = False
+    """Only where the source says nothing, and something stands there."""
+
+
 class Capabilities(Struct, frozen=True):
     """What THIS workspace and plan can hold, learnt at open."""
 
@@ -365,6 +374,9 @@ class Capabilities(Struct, frozen=True):
     """How long after it was sent a request may still take effect: "absent" counts only after life + lag."""
     markless: frozenset[Kind] = frozenset()
     """Kinds of which nothing on the target says where it comes from: only the journal knows what is ours."""
+    stays: Mapping[tuple[Kind, str], Stays] = {}
+    """Where something else stands in a field than must, and saying it again leaves it; of a field's parts too; the
+    empty field: of every field of the kind."""
 
 
 class Present(Struct, frozen=True, kw_only=True):

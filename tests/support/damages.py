@@ -7,6 +7,7 @@ import hashlib
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 from help_made import ARTICLES, BILLING, INVOICES, PICTURE
@@ -146,6 +147,18 @@ def _(desk: Desk) -> Hurt:
     session, message, name = pick(desk, has_text, "note")
     session.remove(message)
     return Hurt("missing", "note", name, level="census")
+
+
+@damage("two rows of one millisecond change places")
+def _(desk: Desk) -> Hurt:
+    for session in threads(desk):
+        names = [str((one.view.get("properties") or {}).get("source_id") or "") for one in session.messages]
+        for at, (one, other) in enumerate(pairwise(session.messages)):
+            if one.timestamp == other.timestamp and names[at] != names[at + 1] and all(names[at : at + 2]):
+                session.messages[at : at + 2] = [other, one]
+                kind, _, name = names[at].partition("/")
+                return Hurt("mismatched", kind, name, "order")
+    raise AssertionError("the dataset holds no two rows of one millisecond")
 
 
 @damage("a file's address is none")

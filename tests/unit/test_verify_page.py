@@ -53,6 +53,7 @@ def audit(found: Sequence[Found] = (), *, verdict: str = "pass", **other: Any) -
         "losses": [Lost("contact", "avatar", "archived", "", 12), Lost("message", "subject", "dropped", "", 30)],
         "outcomes": {"kept": 900, "archived": 12, "dropped": 30},
         "keeps": KEEPS,
+        "stays": {},
         "narrow": False,
     }
     return Result(**(whole | other))

@@ -8,6 +8,7 @@ from mig import MEDIA, Fate, Kind, Record, Ref
 from mig_verify.case import Case, Newer, open_case
 from mig_verify.fields import Fields
 from mig_verify.found import Found, Tallies
+from mig_verify.repairs import UNREAD
 from mig_verify.store import Scratch
 from mig_verify.units import Judged, Row
 
@@ -188,7 +189,7 @@ class Inspector:
         if state is not None and state[1] == "failed":
             why = f"quarantined: {state[2]}"
         elif state is None and self._has_ledger:
-            why = "no run has read it"
+            why = UNREAD
         tally.missing += 1
         return [case.found(level, "missing", ref, target_id="", why=why)]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
 from mig import Refused
+from mig_verify.repairs import Repairs
 from mig_verify.result import Result, as_line
 
 
@@ -55,25 +55,8 @@ def write_repair(path: Path, result: Result) -> None:
         Refused: The file cannot be written.
     """
     head = {"plan": "mig repair 1", "source": result.source, "target": result.target, "run_id": result.run_id}
-    rows = [head, *_repairs(result)]
+    rows = [head, *Repairs(result.found, result.stays).rows()]
     write_private(path, "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows))
-
-
-def _repairs(result: Result) -> Iterator[dict[str, object]]:
-    delivered: set[tuple[str, str]] = set()
-    for one in result.found:
-        about = {"kind": one.kind, "source_id": one.source_id, "what": one.what, "field": one.field, "why": one.why}
-        if one.why.startswith("quarantined"):
-            yield {"do": "by hand", **about, "how": "mend the record or its mapping: `mig failures` says how"}
-        elif one.what in ("missing", "mismatched") and one.why == "no run has read it":
-            yield {"do": "read", **about}
-        elif one.what in ("missing", "mismatched") and one.unit:
-            if (one.unit, one.kind) not in delivered or one.level == "bytes":
-                delivered.add((one.unit, one.kind))
-                yield {"do": "deliver", "unit": one.unit, **about}
-        else:
-            how = "remove it there: it bears our mark, and must not stand there (twice)"
-            yield {"do": "by hand", **about, "target_id": one.target_id, "how": how}
 
 
 def write_page(path: Path, result: Result, *, bodies: bool) -> None:

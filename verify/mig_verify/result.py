@@ -11,9 +11,10 @@ from typing import Any
 import msgspec
 from msgspec import Struct, field
 
-from mig import Keep, Kind
+from mig import Keep, Kind, Stays
 from mig.audit import Lost
 from mig_verify.found import Found, Tally
+from mig_verify.repairs import advice
 from mig_verify.statistics import Claim, doubt
 
 LEVELS = ("conservation", "census", "structure", "values", "bytes")
@@ -82,6 +83,8 @@ class Result(Struct, kw_only=True):
     """Its sums: how many fields of records ended how, what was kept among them."""
     keeps: Mapping[tuple[Kind, str], Keep]
     """The rules by which equal is equal."""
+    stays: Mapping[tuple[Kind, str], Stays]
+    """What of it no repair mends, by the target's word."""
     narrow: bool
     costs: Mapping[str, int] = field(default_factory=dict)
 
@@ -90,6 +93,11 @@ class Result(Struct, kw_only=True):
         """pass: nothing is wrong; fail: something is; incomplete: nothing found, and not all could be looked at."""
         verdicts = [level.verdict for level in self.levels.values()]
         return "fail" if "fail" in verdicts else "incomplete" if "incomplete" in verdicts else "pass"
+
+    @property
+    def advice(self) -> list[str]:
+        """What to do about what was found."""
+        return list(advice(self.found, self.stays, journal=self.run_id > 0))
 
     @property
     def claim(self) -> str:
@@ -266,7 +274,8 @@ def _groups(result: Result) -> Iterator[str]:
             yield f"             {source_id}{there}"
     if len(result.groups) > 20:
         yield f"    and {len(result.groups) - 20} groups more: --out FILE.jsonl holds all of it"
-    yield "  `mig explain ID` tells one record's story; `mig run` again moves what is missing because it was not read."
+    for told in result.advice:
+        yield f"  {told}"
 
 
 def _counted(count: int, one: str, many: str) -> str:

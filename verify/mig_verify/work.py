@@ -333,6 +333,7 @@ class _Work:
             losses=losses,
             outcomes=outcomes,
             keeps=audit.target.capabilities.keeps,
+            stays=audit.target.capabilities.stays,
             narrow=ledger is not None and ledger.narrow,
         )
 

@@ -32,6 +32,7 @@ from mig import (
     Address,
     Keep,
     Kind,
+    Stays,
 )
 from mig_crisp.forms import media, order, origin_of
 from mig_crisp.office import Office
@@ -281,3 +282,24 @@ def keeps_of(settings: CrispSettings, office: Office) -> Mapping[tuple[Kind, str
     if not office.has_notes:
         narrowed[NOTE, "text"] = Keep("moved:the archive", "this plan has no private notes")
     return {**KEEPS, **narrowed}
+
+
+_AUTHOR = Stays("leave it, or remove it there and repair again: who said it is set only when it is said")
+STAYS: Mapping[tuple[Kind, str], Stays] = {
+    (MESSAGE, "author"): _AUTHOR,
+    (NOTE, "author"): _AUTHOR,
+    (RATING, "agent"): _AUTHOR,
+    (ATTACHMENT, "extra.author"): _AUTHOR,
+    (CONVERSATION, "extra.assigned"): Stays("take the assignment back there: the source has none", unasked=True),
+    (CONVERSATION, "extra.inbox"): Stays("move it back to the main inbox there: the source has none", unasked=True),
+    (CONTACT, ""): Stays("remove it from the profile there: the source says nothing of it", unasked=True),
+}
+"""What stands there otherwise, and no request of ours says again (docs/verify.md)."""
+
+
+def stays_of(office: Office) -> Mapping[tuple[Kind, str], Stays]:
+    """What a repair leaves as it stands in this workspace."""
+    if office.help_api == "tree":
+        return STAYS
+    rename = Stays("rename the category there: no documented route of the help centre by locales does")
+    return {**STAYS, (CATEGORY, "name"): rename}

@@ -59,7 +59,7 @@ from mig_crisp.expect import expect
 from mig_crisp.files import Uploads, check_files
 from mig_crisp.help import HelpCentre, help_api
 from mig_crisp.help_api import Locales
-from mig_crisp.keeps import keeps_of
+from mig_crisp.keeps import keeps_of, stays_of
 from mig_crisp.mapping import is_email
 from mig_crisp.office import Office
 from mig_crisp.opening import open_office
@@ -121,7 +121,11 @@ class CrispTarget:
         self._reader = Reader(client, settings, office)
         self._walk = Walk(client, self._reader, settings)
         self.capabilities = Capabilities(
-            keeps_of(settings, office), settings.read_lag_s, settings.request_life_s, frozenset((ARTICLE, CATEGORY))
+            keeps_of(settings, office),
+            settings.read_lag_s,
+            settings.request_life_s,
+            frozenset((ARTICLE, CATEGORY)),
+            stays_of(office),
         )
 
     async def identity(self) -> str:
