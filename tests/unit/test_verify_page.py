@@ -22,7 +22,7 @@ from mig.audit import Lost
 from mig.testing.strategies import ids, texts
 from mig_verify.found import Found, Tally
 from mig_verify.page import GROUPS, INLINE, anchor, cut, duration, fates, masked, page, percent, visible
-from mig_verify.result import LEVELS, Level, Result, grouped
+from mig_verify.result import LEVELS, Level, Result, grouped, lines
 from mig_verify.statistics import Checked, make_claim
 
 KEEPS = {(Kind("contact"), "emails"): Keep("normal:email", "lower case"), (Kind("note"), "text"): Keep("exact")}
@@ -119,6 +119,19 @@ def test_an_audit_that_only_counts_makes_no_claim() -> None:
     told = words(parsed(page(audit(levels=levels, level="counts", claims=[]), bodies=False)))
     assert "No claim about contents is made" in told
     assert "It was not asked for: `--level counts` leaves it out." in told
+
+
+def test_one_of_a_thing_is_told_in_the_singular() -> None:
+    kinds = {"message": Tally(source=2, accounted=1, pending=1, by={"held": 1})}
+    claims = [("records in threads", make_claim([Checked("threads", 1, 1, 1)], 0.95))]
+    result = audit([differs("a", "b")], verdict="incomplete", unread=1, kinds=kinds, claims=claims)
+    for told in ("\n".join(lines(result)), words(parsed(page(result, bodies=False)))):
+        assert "xactly 1 of 1 record in a thread differs" in told
+        assert "1 unit of the target" in told
+        for wrong in ("1 records", "1 units", "1 pending records", "1 discrepancies"):
+            assert wrong not in told
+    assert "1 record is pending" in "\n".join(lines(result))
+    assert "1 pending record " in words(parsed(page(result, bodies=False)))
 
 
 def test_it_names_what_could_not_be_checked_and_why() -> None:

@@ -54,6 +54,11 @@ class Tally(Struct):
         self.by[how] = self.by.get(how, 0) + 1
 
 
+def counted(count: int, one: str, many: str = "") -> str:
+    """A count with its noun; many: the plural, where it is not made by an s."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
 class Tallies(dict[str, Tally]):
     """By kind."""
 

@@ -24,7 +24,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from msgspec import Struct
 
-from mig_verify.found import Found, Tally
+from mig_verify.found import Found, Tally, counted
 from mig_verify.result import COLUMNS, Group, Result, grouped, risk, shown
 from mig_verify.statistics import Claim, _percent, exact
 
@@ -125,7 +125,7 @@ def visible(text: str) -> str:
 
 def cut(text: str, longest: int) -> str:
     """A text that is not longer than that, but for the word that it is cut."""
-    return text if len(text) <= longest else f"{text[:longest]}… ({len(text):,} characters)"
+    return text if len(text) <= longest else f"{text[:longest]}… ({counted(len(text), 'character')})"
 
 
 def anchor(one: Found) -> str:
@@ -460,10 +460,10 @@ def _doubts(result: Result) -> Iterator[tuple[str, str]]:
     """What could not be checked, or was not, and why."""
     yield from result.unreadable.items()
     if result.unread:
-        yield f"{result.unread:,} units of the target", "They could not be read. Verify again to try them anew."
+        yield f"{counted(result.unread, 'unit')} of the target", "Could not be read. Verify again to try anew."
     pending = sum(tally.pending for tally in result.kinds.values())
     if pending:
-        yield f"{pending:,} pending records", "The migration is not finished. `mig run`, then verify again."
+        yield counted(pending, "pending record"), "The migration is not finished. `mig run`, then verify again."
     for name, level in result.levels.items():
         if level.verdict == "skipped":
             yield f"Level {name}", f"It was not asked for: `--level {result.level}` leaves it out."

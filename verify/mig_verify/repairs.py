@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from mig import Kind, Stays
-from mig_verify.found import Found
+from mig_verify.found import Found, counted
 
 Row = dict[str, object]
 UNREAD = "no run has read it"
@@ -119,4 +119,4 @@ def advice(found: Sequence[Found], stays: Mapping[tuple[Kind, str], Stays], *, j
 
 
 def _of(count: int) -> str:
-    return "1 discrepancy" if count == 1 else f"{count:,} discrepancies"
+    return counted(count, "discrepancy", "discrepancies")

@@ -8,6 +8,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from mig import Refused
+from mig_verify.found import counted
 from mig_verify.repairs import Repairs
 from mig_verify.result import Result, as_line
 
@@ -40,7 +41,8 @@ def write_junit(path: Path, result: Result) -> None:
             if wrong:
                 failures += 1
                 text = "\n".join(f"{group.count} {group.what} {group.field} {group.why}".strip() for group in wrong)
-                ElementTree.SubElement(case, "failure", message=f"{sum(g.count for g in wrong)} differ").text = text
+                told = counted(sum(group.count for group in wrong), "discrepancy", "discrepancies")
+                ElementTree.SubElement(case, "failure", message=told).text = text
             elif level.verdict == "incomplete":
                 ElementTree.SubElement(case, "skipped", message="not all could be checked")
         suite.set("tests", str(len(result.kinds)))

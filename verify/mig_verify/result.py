@@ -13,7 +13,7 @@ from msgspec import Struct, field
 
 from mig import Keep, Kind, Stays
 from mig.audit import Lost
-from mig_verify.found import Found, Tally
+from mig_verify.found import Found, Tally, counted
 from mig_verify.repairs import advice
 from mig_verify.statistics import Claim, doubt
 
@@ -152,7 +152,7 @@ def risk(claim: Claim) -> str:
     whole, look = doubt(claim.confidence), claim.looks
     return (
         f"alpha {claim.alpha} for each sampled stratum: {whole} / ({look} x {look + 1}), being look {look},"
-        f" / {_counted(claim.sampled, 'sampled stratum', 'sampled strata')}"
+        f" / {counted(claim.sampled, 'sampled stratum', 'sampled strata')}"
     )
 
 
@@ -264,7 +264,7 @@ _SHORT = {"pass": "pass", "fail": "FAIL", "incomplete": "incomplete", "skipped":
 def _groups(result: Result) -> Iterator[str]:
     if not result.groups:
         return
-    yield f"\n  {_counted(len(result.found), 'discrepancy', 'discrepancies')}, the most frequent first:"
+    yield f"\n  {counted(len(result.found), 'discrepancy', 'discrepancies')}, the most frequent first:"
     for group in result.groups[:20]:
         field = f" {group.field}" if group.field else ""
         why = f" ({group.why})" if group.why else ""
@@ -273,23 +273,21 @@ def _groups(result: Result) -> Iterator[str]:
             there = f" at {target_id}" if target_id else ""
             yield f"             {source_id}{there}"
     if len(result.groups) > 20:
-        yield f"    and {len(result.groups) - 20} groups more: --out FILE.jsonl holds all of it"
+        yield f"    and {counted(len(result.groups) - 20, 'group')} more: --out FILE.jsonl holds all of it"
     for told in result.advice:
         yield f"  {told}"
-
-
-def _counted(count: int, one: str, many: str) -> str:
-    return f"{count:,} {one if count == 1 else many}"
 
 
 def _unchecked(result: Result) -> Iterator[str]:
     for kind, why in result.unreadable.items():
         yield f"  could not check {kind}: {why}"
     if result.unread:
-        yield f"  could not read {result.unread:,} units of the target; verify again to try them anew"
+        told = counted(result.unread, "unit")
+        yield f"  could not read {told} of the target; verify again to try anew"
     pending = sum(tally.pending for tally in result.kinds.values())
     if pending:
-        yield f"  {pending:,} records are pending: the migration is not finished. `mig run`, then verify again."
+        told = f"{counted(pending, 'record')} {'is' if pending == 1 else 'are'} pending"
+        yield f"  {told}: the migration is not finished. `mig run`, then verify again."
 
 
 def settle(

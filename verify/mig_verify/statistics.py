@@ -311,8 +311,8 @@ class Claim(Struct, frozen=True):
         if self.population == 0:
             return f"there are no {things} to check"
         if self.drawn == self.unread:
-            return f"nothing is known of {self.population:,} {things}: none was checked"
-        among, verb = f"of {self.population:,} {things}", "differs" if self.limit == 1 else "differ"
+            return f"nothing is known of {self.population:,} {_noun(self.population, things)}: none was checked"
+        among, verb = f"of {self.population:,} {_noun(self.population, things)}", _verb(self.limit)
         if self.certain and self.limit == self.wrong:
             return f"exactly {self.limit:,} {among} {verb}"
         said = [f"at most {self.limit:,} {among} {verb} ({_percent(self.limit, self.population)})"]
@@ -360,6 +360,18 @@ def _claim(parts: Sequence[Part], confidence: float, looks: int) -> Claim:
     wrong, unread = sum(part.wrong for part in parts), sum(part.unread for part in parts)
     limit = sum(part.limit for part in parts)
     return Claim(population, drawn, wrong, unread, limit, confidence, looks, tuple(parts))
+
+
+def _noun(count: int, things: str) -> str:
+    """Things as they are called where there is one of them."""
+    return _ONE.get(things, things) if count == 1 else things
+
+
+_ONE = {"records in threads": "record in a thread", "profiles and files": "profile or file"}
+
+
+def _verb(count: int) -> str:
+    return "differs" if count == 1 else "differ"
 
 
 def _percent(part: int, whole: int) -> str:
