@@ -408,7 +408,7 @@ def dies(desk: Audited, at: int, **more: Any) -> bool:
 # Where it dies inside a thread is chance. Between its read mark and its state nothing may tell that the state was never
 # said (docs/adopt.md), and then this is red: it is run by soak, until something tells.
 @pytest.mark.soak
-@pytest.mark.parametrize("at", [250, 400])
+@pytest.mark.parametrize("at", [400, 600, 800, 1000])
 def test_a_journal_that_was_lost_in_the_middle_of_a_run(at: int, tmp_path: Path, organisation: Path) -> None:
     (tmp_path / "fresh").mkdir()
     with moved(tmp_path / "fresh", organisation) as desk:
