@@ -67,5 +67,5 @@ def _is_told(taken: Taken, why: str) -> None:
     assert taken.outcome.receipt is not None
     assert why in taken.outcome.receipt.declined
     (event,) = taken.told
-    assert (event["event"], event["log_level"], event["ref"]) == ("file.lost", "warning", "attachment/f")
+    assert (event["event"], event["log_level"], event["ref"]) == ("file.lost", "info", "attachment/f")
     assert event["why"] == taken.outcome.receipt.declined

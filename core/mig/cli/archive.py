@@ -209,7 +209,7 @@ def show_archive(written: Written, out: Path) -> None:
     for kind, count in written.records.items():
         click.echo(f"  {kind:16}{count:>11,}")
     if written.alone:
-        click.echo(f"  {written.alone:,} raws became no record at all: raw/")
+        click.echo(f"  {written.alone:,} rows of the source became no record: raw/")
     click.echo(
         f"  files: {files.fetched:,} fetched, {files.kept:,} there already, {files.missing:,} missing"
         + (f", {files.unasked:,} not asked for" if files.unasked else "")

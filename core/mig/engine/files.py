@@ -132,7 +132,8 @@ class Files:
                 async with asyncio.timeout(self._settings.file_s):
                     return await self._read(self._source, decoded)
             except Lost as error:
-                log.warning("file.lost", ref=str(ref), why=error.message, hint=error.hint)
+                # No warning: the summary counts them by reason, and a desk may hold hundreds that a setting leaves.
+                log.info("file.lost", ref=str(ref), why=error.message, hint=error.hint)
                 return Spooled(None, why=error.message)
             except TimeoutError as error:
                 raise Postponed(
