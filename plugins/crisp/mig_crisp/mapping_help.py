@@ -67,6 +67,9 @@ def article(record: Article, look: Lookup, settings: CrispSettings) -> Decision:
         )
     elif record.status not in ("published", "draft"):
         losses.append(Loss("status", "changed", "an unknown status became draft"))
+    elif status == "published" and (why := _switched_off(record, look)):
+        status = "draft"
+        losses.append(Loss("status", "changed", f"{why}: it stays a draft, for nobody knows who reads it there"))
     standing = [one for ref in record.categories if (one := _shelf(ref, look, settings)) is not None]
     if len(standing) > 1:
         losses.append(Loss("categories", "changed", "an article stands in one category: the first"))
@@ -102,6 +105,40 @@ def media(record: Attachment, look: Lookup) -> Decision:
 def address(record: HelpAddress, look: Lookup) -> Decision:
     """An old address: redirected where the help centre can."""
     return Decision(Fate.LOAD, record)
+
+
+def _switched_off(record: Article, look: Lookup) -> str:
+    """Why nobody may see an article at the source although it is published; empty: nothing says so.
+
+    No document says what a page shows of an article whose shelf or knowledge base is off, so it stays unseen until
+    somebody shows it. One shelf that is on is enough.
+    """
+    bases = [one for ref in record.bases if isinstance(one := look(ref), Config)]
+    if bases and all(map(_is_off, bases)):
+        return "its knowledge base is switched off at the source"
+    found = [one for ref in record.categories if isinstance(one := look(ref), Category)]
+    shelves = [one for one in found if not one.deleted and not _is_root(one)]
+    if shelves and all(_is_dark(one, look) for one in shelves):
+        return "every category it stands in is switched off at the source"
+    return ""
+
+
+def _is_dark(shelf: Category, look: Lookup) -> bool:
+    """Whether a shelf, one above it, or its knowledge base is off; the hidden root says nothing of the kind."""
+    if _is_off(look(shelf.base) if shelf.base is not None else None):
+        return True
+    above: object = shelf
+    seen: set[Ref] = set()
+    while isinstance(above, Category) and above.ref not in seen:
+        if not above.published and not _is_root(above):
+            return True
+        seen.add(above.ref)
+        above = look(above.parent) if above.parent is not None else None
+    return False
+
+
+def _is_off(base: object) -> bool:
+    return isinstance(base, Config) and base.fields.get("enabled") is False
 
 
 def _stands(shelf: Category, settings: CrispSettings) -> bool:
