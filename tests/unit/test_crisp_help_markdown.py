@@ -95,7 +95,9 @@ EXAMPLES = [
     # quotes, boxes, details
     ("<blockquote>a<blockquote>b</blockquote></blockquote>", "> a\n>\n> > b"),
     ("<div class=callout-tip>a</div><div class='alert alert-info'>b<p>c</div>", "| a\n\n|| b\n\n|| c"),
-    ("<div class=warning><h3>W</h3><ul><li>x</ul><pre>p</pre>", "||| **W**\n\n||| * x\n\n```\np\n```"),
+    ("<div class=warning><b>W</b><ul><li>x</ul><pre>p</pre>", "||| **W**\n\n||| * x\n\n```\np\n```"),
+    ("<div class=warning><h3>W</h3>x</div>", "### W\n\nx"),
+    ("<div class='bs-callout noteBox'>x</div><p class='admonition'>y</p>", "|| x\n\n|| y"),
     ("<aside class='Danger'>d</aside><div class=tooltip>e</div>", "||| d\n\ne"),
     ("<details><summary>S</summary>x<p>y</details>", "**S**\n\nx\n\ny"),
     # nothing to see

@@ -15,13 +15,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from msgspec import Struct
 
 from mig import Loss
 from mig_crisp.help_inline import Inline, InlineWriter
-from mig_crisp.help_rules import BOLD, HEADINGS
+from mig_crisp.help_rules import HEADINGS
 from mig_crisp.help_signs import escaped_heading, fenced
 from mig_crisp.help_tables import as_flat, in_one_line, laid_out, numbered, parts_of, shows_nothing
 from mig_crisp.help_tree import Child, Edge, Embed, Node, Picture, Run, Tree
@@ -29,6 +29,9 @@ from mig_crisp.help_tree import Child, Edge, Embed, Node, Picture, Run, Tree
 _LANGUAGE = re.compile(r"(?:^|\s)(?:language|lang|highlight-source)-([\w+#.-]+)|brush:\s*([\w+#.-]+)")
 _APART = "\u00a0"
 """A paragraph nobody sees, which keeps a numbered list from going on counting where the one before it ended."""
+_APART_FROM_BOXES = ("fence", "box", "rule")
+_LARGE = 600
+"""Characters up to which a box is one also where there is little beside it."""
 
 
 class Written(Struct, frozen=True):
@@ -59,7 +62,7 @@ def markdown(html: str, *, address: Callable[[str, str], str | None]) -> Written
         lost[outcome, why] += 1
 
     root = Tree(html, lose).root
-    text = joined(_Writer(InlineWriter(address, lose), lose).blocks(root.children))
+    text = joined(_Writer(InlineWriter(address, lose), lose, _letters(root)).blocks(root.children))
     if text.startswith("---"):  # would read as front matter
         text = f"\n{text}"
     return Written(text, [Loss("html", outcome, why.format(many)) for (outcome, why), many in sorted(lost.items())])
@@ -94,10 +97,10 @@ def _led(text: str, first: str, others: str) -> str:
 class _Writer:
     """Writes blocks; calls itself for what is inside them, at most `help_tree.DEEPEST` levels."""
 
-    def __init__(self, inline: InlineWriter, lose: Callable[[str, str], None]) -> None:
+    def __init__(self, inline: InlineWriter, lose: Callable[[str, str], None], letters: int) -> None:
         self._inline = inline
         self._lose = lose
-        self._in_box = False
+        self._letters = letters
 
     def blocks(self, children: Sequence[Child]) -> list[Block]:
         """What stands in a block, or in the body."""
@@ -155,12 +158,8 @@ class _Writer:
             end += 1
         items = [child for child in children[first:end] if isinstance(child, Run | Picture)]
         before = self.blocks(children[:first])
-        if self._in_box:  # a box is a sort of paragraph
-            items = [replace(item, marks=item.marks | BOLD) if isinstance(item, Run) else item for item in items]
-            heading = _block("text", self._inline.line(items))
-        else:
-            line = escaped_heading(self._inline.line(items))
-            heading = _block("head", f"{'#' * int(node.name[1])} {line}" if line else "")
+        line = escaped_heading(self._inline.line(items))
+        heading = _block("head", f"{'#' * int(node.name[1])} {line}" if line else "")
         return [*before, *heading, *self.blocks(children[end:])]
 
     def _listing(self, node: Node) -> list[Block]:
@@ -178,16 +177,22 @@ class _Writer:
         return _block(node.name, ("\n" if tight else "\n\n").join(written))
 
     def _box(self, node: Node) -> list[Block]:
-        """A box has lines; tables, code and boxes in it stand between its parts."""
-        before, self._in_box = self._in_box, True
+        """A box has lines; code and boxes in it stand between its parts.
+
+        What has headings or tables, or is most of the article, is no box: a box has neither, and it marks a part.
+        Nor is what has lists of more than lines: an empty line ends a box.
+        """
         blocks = self.blocks(node.children)
-        self._in_box = before
+        is_cut = any("\n\n" in block.text for block in blocks if block.sort not in _APART_FROM_BOXES)
+        if is_cut or _is_divided(node) or _LARGE < _letters(node) > self._letters / 2:
+            self._lose("changed", "{} boxes with headings, tables, long lists or most of the text have no frame")
+            return blocks
         sign = f"{node.attributes['level']} "
         found: list[Block] = []
         for block in blocks:
-            if block.sort in ("fence", "table", "box", "rule"):
+            if block.sort in _APART_FROM_BOXES:
                 if block.sort != "box":
-                    self._lose("changed", "{} tables, rules and blocks of code stand outside their box")
+                    self._lose("changed", "{} rules and blocks of code stand outside their box")
                 found.append(block)
             else:
                 found.append(Block("box", _led(block.text, sign, sign)))
@@ -247,6 +252,21 @@ def _with_lists(children: Sequence[Child]) -> list[Child]:
             listing = None
             found.append(child)
     return found
+
+
+def _letters(node: Node) -> int:
+    """How many characters a block holds."""
+    return sum(
+        len(child.text) if isinstance(child, Run) else _letters(child)
+        for child in node.children
+        if isinstance(child, Run | Node)
+    )
+
+
+def _is_divided(node: Node) -> bool:
+    """Whether there are headings or tables in a block."""
+    inner = [child for child in node.children if isinstance(child, Node)]
+    return any(one.name in HEADINGS or one.name == "table" or (one.name != "pre" and _is_divided(one)) for one in inner)
 
 
 def _block(sort: str, text: str) -> list[Block]:

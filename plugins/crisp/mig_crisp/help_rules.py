@@ -70,13 +70,21 @@ TABLE_PARTS = frozenset((*CELLS, *SECTIONS, "tr"))
 VOID = frozenset(("br", "hr", "img", "input", "wbr", "source", "track", "col", "embed", "area", "meta", "link", "base"))
 BLANKS = re.compile(r"[ \t\n\f\r]+")
 _HEAVY = ("bold", "bolder", "600", "700", "800", "900")
-_WORDS = re.compile(r"[a-z]+")
+_WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
 _LEVELS = (
-    ("|||", frozenset(("danger", "warning", "warn", "caution", "error"))),
-    ("||", frozenset(("info", "information", "note"))),
+    ("|||", frozenset(("danger", "warning", "warn", "caution", "error", "important", "attention", "critical"))),
+    ("||", frozenset(("info", "information", "note", "notice"))),
     ("|", frozenset(("tip", "tips", "hint", "success"))),
     ("|||", frozenset(("alert",))),
+    ("||", frozenset(("callout", "admonition"))),
 )
+_BESIDE = frozenset(
+    ("bs", "uk", "ui", "md", "kb", "theme", "markdown", "custom", "confluence", "macro", "message", "panel", "box")
+).union(
+    ("block", "primary", "secondary", "default", "light", "dark", "red", "yellow", "orange", "green", "blue", "grey")
+)
+"""Words that stand beside those in the names editors and themes give their boxes: `bs-callout-warning`, `noteBox`."""
+_NAMED = frozenset(word for _, words in _LEVELS for word in words)
 SCRIPT = re.compile(r"(?:java|vb)script:|data:text/html", re.IGNORECASE)
 _NO_ADDRESS = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -93,9 +101,16 @@ def title_of(attributes: dict[str, str]) -> str:
 
 
 def level_of(attributes: dict[str, str]) -> str:
-    """The sign of the box a class speaks of; empty for none."""
-    words = set(_WORDS.findall(attributes.get("class", "").lower()))
-    return next((sign for sign, names in _LEVELS if words & names), "") if words else ""
+    """The sign of the box a class speaks of; empty for none.
+
+    Only a name made of nothing but such words speaks of one: `article-info`, `error-codes` and `text-danger` do not.
+    """
+    found: set[str] = set()
+    for name in attributes.get("class", "").split():
+        words = {word.lower() for word in _WORDS.findall(name)}
+        if words <= _NAMED | _BESIDE:
+            found |= words
+    return next((sign for sign, names in _LEVELS if found & names), "") if found else ""
 
 
 def style_of(attributes: dict[str, str]) -> tuple[int, bool]:
