@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from html import escape
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mig_crisp.help_markdown import markdown
 from mig_crisp.help_outline import of_html, of_markdown
@@ -36,6 +40,23 @@ BODIES = (
     "<div class='alert alert-info'><div class=tip><h4>Title</h4>x</div><p>y</div>",
     "<div class=note>a<table><tr><td>b<td>c</table></div>",
     "<div class=note>a<ul><li>b<pre>c</pre>d</ul><blockquote>e</blockquote></div>",
+    "<p>50 m<sup>2</sup>, 10<sup>-3</sup>, footnote<sup><a href=/f>1</a></sup>, the 5<sup>th</sup></p>",
+    "<table><tr><td>a<td><iframe src='https://www.youtube.com/embed/dQw4w9WgXcQ' title=T></iframe></table>",
+    "<embed src='https://www.youtube.com/embed/dQw4w9WgXcQ'>",
+    "<iframe src='//youtube.com/embed/videoseries?list=1'></iframe>",
+    "<p>see <img srcset='/a.png 2x, /b.png 3x' alt=pic><img data-srcset='/c.png 1x'></p>",
+    "<table><tfoot><tr><td>sum<td>3</tfoot><tbody><tr><td rowspan=9>1<td>2</tbody><thead><tr><th>a<th>b</table>",
+    "<h2><p>A</p><p>B</p></h2><h3>C<ul><li>d</ul></h3><h4><div><img src=/i></div>e</h4>",
+    "<a href=/card><img src=/i><h3>Card</h3><p>text <b>of</b> it</p><ul><li>x<li>y</ul></a>",
+    "<a href=/t>a<table><tr><td>x<td>y<ul><li>1<li>2</ul></table>b<pre>c</pre>d</a>",
+    "<ul>text<li>a</li>tail<b>end</b><li>b</ul><table><tr><td><ul>t<li>a</li>u</ul><td>x</table>",
+    "<img src=/m usemap='#m'><map name=m><area href=/x alt=X><area href=/y alt='Y z'><area href=/z></map>",
+    "<form>a<textarea><b>x</b></textarea><select><option>o<option>p</select><datalist><option>q</datalist></form>",
+    "<iframe src=/help/a title=T></iframe><a href=/help/a>to it</a>",
+    "<table><tr><td><code>a\\|b</code><td><code>\\</code></table>",
+    "<ol start=1000000000><li>a</ol><ol start=' +7 '><li>a</ol><ol start=3x><li value=2>a</ol>",
+    "<iframe srcdoc='<p>x' title=a></iframe><iframe title=b></iframe><iframe src=about:blank title=c></iframe>",
+    "<p style='visibility:hidden'>x</p><dialog>y</dialog><dialog open>z</dialog>a<rp>(</rp><canvas>c</canvas>",
 )
 
 
@@ -71,3 +92,113 @@ def test_what_is_no_box_after_all_keeps_its_parts_and_is_told(inner: str) -> Non
     written = markdown(f"<p>a</p><div class=note>{inner}</div>", address=lambda url, sort: url)
     assert "|| " not in written.text.replace("| a | b |", "")
     assert ["have no frame" in loss.why for loss in written.losses] == [True]
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ("<p>x<sup>2</sup></p>", "raised"),
+        ("<a href=/c><h3>T</h3><p>x</p></a>", "each of which has the link"),
+        ("<img alt=x>", "without an address"),
+        ("<map><area href=/x alt=X></map>", "places of a picture"),
+        ("<select><option>o</select>", "choices of a form"),
+        ("<table><tr><td>a<td><iframe src='https://youtu.be/dQw4w9WgXcQ'></iframe></table>", "players"),
+    ],
+)
+def test_what_is_written_otherwise_is_in_the_losses(body: str, why: str) -> None:
+    losses = markdown(body, address=lambda url, sort: url).losses
+    assert [loss.why for loss in losses if why in loss.why], losses
+
+
+def test_two_lists_stay_two() -> None:
+    text = markdown("<ul><li>a</ul><ul><li>b</ul>", address=lambda url, sort: url).text
+    assert text == "* a\n\n\u00a0\n\n* b"
+
+
+# ---- anything in anything --------------------------------------------------------------------------------------------
+
+TEXTS = st.text("ab1 *_#|+~`[]()<>&!$\\{}-=.:é", min_size=1, max_size=6).map(lambda text: escape(text, quote=False))
+ADDRESSES = st.sampled_from(("/a", "/b?c=1#d", "https://e.org/(x)", "/p|q"))
+
+
+def _void() -> st.SearchStrategy[str]:
+    return st.one_of(
+        st.just("<br>"),
+        ADDRESSES.map(lambda url: f"<img src='{url}' alt='*i'>"),
+        ADDRESSES.map(lambda url: f"<img srcset='{url} 2x, /z 3x'>"),
+        st.just("<img alt='no address'>"),
+        st.just("<map><area href='/place' alt=X><area href='/place'></map>"),
+        st.just("<textarea>a <b> b</textarea>"),
+        st.just("<select><option>o<option>p</select>"),
+    )
+
+
+def _within(names: tuple[str, ...], inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    many = st.lists(inner, max_size=3).map("".join)
+    return st.tuples(st.sampled_from(names), many).map(lambda one: f"<{one[0]}>{one[1]}</{one[0].split()[0]}>")
+
+
+def _linked(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    many = st.lists(inner, max_size=3).map("".join)
+    return st.tuples(ADDRESSES, many).map(lambda one: f"<a href='{one[0]}'>{one[1]}</a>")
+
+
+PLAIN = st.recursive(
+    TEXTS | _void(), lambda inner: _within(("b", "i", "code", "span", "sup", "sub", "mark"), inner), max_leaves=4
+)
+PHRASES = PLAIN | _linked(PLAIN)
+FRAMES = st.sampled_from(
+    (
+        "<iframe src='https://www.youtube.com/embed/dQw4w9WgXcQ' title='T*'></iframe>",
+        "<iframe src='/frame'></iframe>",
+        "<iframe src='https://player.vimeo.com/video/12'></iframe>",
+        "<embed src='https://youtu.be/dQw4w9WgXcQ'>",
+        "<object data='/p'>x</object>",
+        "<video src='/v'>n</video>",
+        "<hr>",
+    )
+)
+
+
+def _table(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    cell = st.tuples(
+        st.sampled_from(("td", "th")), st.sampled_from(("", " colspan=2", " rowspan=2")), st.lists(inner, max_size=2)
+    ).map(lambda one: f"<{one[0]}{one[1]}>{''.join(one[2])}</{one[0]}>")
+    row = st.lists(cell, min_size=1, max_size=3).map(lambda cells: f"<tr>{''.join(cells)}</tr>")
+    group = st.tuples(st.sampled_from(("tbody", "thead", "tfoot")), st.lists(row, min_size=1, max_size=2)).map(
+        lambda one: f"<{one[0]}>{''.join(one[1])}</{one[0]}>"
+    )
+    return st.lists(group, min_size=1, max_size=3).map(lambda groups: f"<table>{''.join(groups)}</table>")
+
+
+def _lists(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    item = st.lists(inner, max_size=2).map(lambda parts: f"<li>{''.join(parts)}</li>")
+    many = st.lists(item | item | inner, max_size=4).map("".join)
+    return st.tuples(st.sampled_from(("ul", "ol", "ol start=3")), many).map(
+        lambda one: f"<{one[0]}>{one[1]}</{one[0].split()[0]}>"
+    )
+
+
+def _blocks(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    return st.one_of(
+        _within(("div", "blockquote", "section", "div class=tip", "div class=article-info", "details"), inner),
+        _lists(inner),
+        _table(inner),
+    )
+
+
+def _leaves(phrases: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    return st.one_of(_within(("p", "h2", "h3", "pre", "p class=note"), phrases), FRAMES, phrases)
+
+
+CARDS = _linked(st.recursive(_leaves(PLAIN), _blocks, max_leaves=4))
+"""Links around blocks; a link in a link is no HTML."""
+ARTICLES = st.lists(st.recursive(_leaves(PHRASES) | CARDS, _blocks, max_leaves=8), max_size=4).map("".join)
+
+
+@given(ARTICLES)
+def test_any_article_says_what_it_said(body: str) -> None:
+    def same(url: str, sort: str) -> str:
+        return url
+
+    assert of_markdown(markdown(body, address=same).text) == of_html(body, same)

@@ -153,9 +153,9 @@ def _texts(pieces: list[Piece], parts: list[_Sign | int], *, starts: bool, cell:
             texts.append(part.text)
             continue
         piece = pieces[part]
-        if piece.sort == "code":
+        if piece.sort == "code" and not (cell and "\\|" in piece.text):  # there it could not be told from a border
             texts.append(code_span(piece.text, cell=cell))
-        elif piece.sort == "text":
+        elif piece.sort in ("text", "code"):
             text = escaped(piece.text)
             texts.append(escaped_at_start(text) if starts and not place else text)
         else:

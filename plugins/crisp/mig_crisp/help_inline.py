@@ -8,15 +8,16 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from mig_crisp.help_emphasis import Piece, emphasised
-from mig_crisp.help_rules import CODE, SUPER
+from mig_crisp.help_rules import CODE
 from mig_crisp.help_signs import destination, escaped, escaped_at_start
 from mig_crisp.help_tree import Embed, Link, Picture, Run
 
 Inline = Run | Picture | Embed
 _BLANKS = re.compile(" {2,}")
-_POWER = re.compile(r"[0-9+\-−]+")
 _SHORTEST_FILM = 6
 """Characters of what can be the id of a film; a shorter one is none, and its address a link."""
+_NO_FILM = ("videoseries", "playlist", "showcase", "event", "live_stream")
+_AFTER_FILM = re.compile(r"/?\Z|/?[?#&]|/[0-9a-f]+")
 _VIDEO = re.compile(
     r"(?:https?:)?//(?:www\.|m\.)?(?:(?P<y>youtube(?:-nocookie)?\.com/(?:embed/|v/|shorts/|live/|watch\?(?:[^#]*&)?v=)"
     r"|youtu\.be/)|(?P<v>(?:player\.)?vimeo\.com/(?:video/)?))(?P<id>[A-Za-z0-9_-]+)(?P<rest>.*)",
@@ -72,8 +73,8 @@ class InlineWriter:
 
     def player(self, embed: Embed) -> str:
         """What plays a video in the page, or a link."""
-        found = _VIDEO.match(embed.url) if embed.sort == "frame" else None
-        if found is None or found["id"].lower() in ("videoseries", "playlist", "showcase", "event"):
+        found = _VIDEO.match(embed.url) if embed.sort != "media" else None
+        if found is None or found["id"].lower() in _NO_FILM or not _AFTER_FILM.match(found["rest"]):
             return self.embed(embed)
         name = "vimeo" if found["v"] else "youtube"
         if not (found["id"].isdigit() if name == "vimeo" else len(found["id"]) >= _SHORTEST_FILM):
@@ -97,22 +98,20 @@ class InlineWriter:
         """Ask for the address of each link that something stands for, where it stands first."""
         parts: list[_Linked | Inline] = []
         for link, items in groups:
-            if link is None or link.written or not self._shows(link, items):
-                if link is not None and link.written and self._shows(link, items):
-                    self._lose("changed", "{} blocks of links around several; the first of them has the link")
+            if link is None or not self._shows(items):
                 parts += items
                 continue
-            link.written = True
-            written = self._address(link.url, "link")
-            parts += [_Linked(link, written, items)] if written else items
+            if not link.asked:
+                link.asked, link.address = True, self._address(link.url, "link")
+            elif link.address:
+                self._lose("changed", "{} blocks of links around several, each of which has the link")
+            parts += [_Linked(link, link.address, items)] if link.address else items
         return parts
 
     @staticmethod
-    def _shows(link: Link, items: Sequence[Inline]) -> bool:
-        """Whether a link can stand around these: around words, if it has any, else around a picture."""
-        if link.text:
-            return any(isinstance(item, Run) and item.text.strip() for item in items)
-        return any(isinstance(item, Picture) for item in items)
+    def _shows(items: Sequence[Inline]) -> bool:
+        """Whether a link can stand around these: around words or a picture."""
+        return any(isinstance(item, Picture) or (isinstance(item, Run) and item.text.strip()) for item in items)
 
     def _link(self, part: _Linked, *, cell: bool) -> list[Piece]:
         texts = [item.text if isinstance(item, Run) else "x" for item in part.items]
@@ -125,7 +124,8 @@ class InlineWriter:
             )
         shown = " ".join(emphasised(inner, self._lose, starts=False, cell=cell))
         if not shown:  # a picture that may not stand here and has no words
-            shown = escaped(part.link.url)
+            self._lose("dropped", "{} links around nothing that can be shown")
+            return inner
         around = [Piece.blank(before)] if before else []
         text = f"[{shown}]({destination(part.address, cell=cell)})"
         return [*around, Piece("atom", text, 0), *([Piece.blank(after)] if after else [])]
@@ -173,9 +173,7 @@ def _blank(items: Iterable[Inline]) -> bool:
 
 def _of_run(run: Run) -> list[Piece]:
     """Words and the blanks and breaks around them."""
-    text, marks = run.text, run.marks & ~SUPER
-    if run.marks & SUPER and _POWER.fullmatch(text.strip()):
-        text = f"^{text.strip()}"
+    text, marks = run.text, run.marks
     pieces: list[Piece] = []
     for number, part in enumerate(text.split("\n")):
         if number:

@@ -15,7 +15,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
 
 from msgspec import Struct
 
@@ -23,12 +24,12 @@ from mig import Loss
 from mig_crisp.help_inline import Inline, InlineWriter
 from mig_crisp.help_rules import HEADINGS
 from mig_crisp.help_signs import escaped_heading, fenced
-from mig_crisp.help_tables import as_flat, in_one_line, laid_out, numbered, parts_of, shows_nothing
+from mig_crisp.help_tables import as_flat, in_one_line, laid_out, numbered, parts_of, preface, shows_nothing
 from mig_crisp.help_tree import Child, Edge, Embed, Node, Picture, Run, Tree
 
 _LANGUAGE = re.compile(r"(?:^|\s)(?:language|lang|highlight-source)-([\w+#.-]+)|brush:\s*([\w+#.-]+)")
 _APART = "\u00a0"
-"""A paragraph nobody sees, which keeps a numbered list from going on counting where the one before it ended."""
+"""A paragraph nobody sees, which keeps a list from going on where the one before it ended."""
 _APART_FROM_BOXES = ("fence", "box", "rule")
 _LARGE = 600
 """Characters up to which a box is one also where there is little beside it."""
@@ -81,7 +82,7 @@ def joined(blocks: Sequence[Block]) -> str:
     texts: list[str] = []
     before = ""
     for block in blocks:
-        if before == block.sort == "ol":
+        if before == block.sort in ("ol", "ul"):
             texts.append(_APART)
         texts.append(block.text)
         before = block.sort
@@ -163,18 +164,20 @@ class _Writer:
         return [*before, *heading, *self.blocks(children[end:])]
 
     def _listing(self, node: Node) -> list[Block]:
+        before = self.blocks(preface(node))
         items = [(number, self.blocks(children)) for number, children in numbered(node)]
-        items = [(number, blocks) for number, blocks in items if blocks]
+        empty = accumulate(not blocks for _, blocks in items)  # what shows nothing does not count
+        items = [(number - less, blocks) for (number, blocks), less in zip(items, empty, strict=True) if blocks]
         if node.attributes.keys() & {"type", "reversed"} and node.name == "ol":
             self._lose("changed", "{} lists that count in another way")
         tight = all(block.sort in ("ul", "ol") for _, blocks in items for block in blocks[1:])
         written = []
         for number, blocks in items:
             sign = f"{number}. " if node.name == "ol" else "* "
-            tightly = tight and [block.sort for block in blocks].count("ol") < 2
+            tightly = tight and not any(one.sort == other.sort for one, other in pairwise(blocks))
             text = "\n".join(block.text for block in blocks) if tightly else joined(blocks)
             written.append(_led(text, sign, " " * len(sign)))
-        return _block(node.name, ("\n" if tight else "\n\n").join(written))
+        return [*before, *_block(node.name, ("\n" if tight else "\n\n").join(written))]
 
     def _box(self, node: Node) -> list[Block]:
         """A box has lines; code and boxes in it stand between its parts.
@@ -202,7 +205,7 @@ class _Writer:
         parts: list[str] = []
         pictures: list[Inline] = []
         self._read_code(node, parts, pictures)
-        text = "".join(parts).removeprefix("\n").rstrip("\n")
+        text = "".join(parts).rstrip("\n")
         found = _LANGUAGE.search(f"{node.attributes.get('class', '')} {node.attributes.get('code', '')}")
         language = (found[1] or found[2]) if found is not None else ""
         fence = [Block("fence", fenced(text, language))] if text.strip() else []
@@ -220,12 +223,12 @@ class _Writer:
                 if parts and not parts[-1].endswith("\n"):
                     parts.append("\n")
             else:
-                pictures.append(child)
+                pictures.append(replace(child, link=None) if isinstance(child, Picture) else child)
 
     def _table(self, node: Node) -> list[Block]:
         outside, rows = parts_of(node)
         found = self.blocks(outside)
-        cells = [cell for _, row in rows for cell in row]
+        cells = [cell for row in rows for cell in row.cells]
         if len(cells) == 1 or node.attributes.get("role") in ("presentation", "none"):
             for cell in cells:
                 found += self.blocks(cell.children)

@@ -5,15 +5,18 @@ events become an `Outline`. Two articles say the same when their outlines are eq
 
 * Words: control characters are removed, white space (also a no-break space) is one space, Unicode is NFC; joiners and
   soft hyphens stay. Images, line breaks and ends of blocks separate words. Code blocks are words too.
-* Headings: empty ones are none. A heading in a list item is a heading and words of the item.
+* Headings: empty ones are none. A heading in a list item is a heading and words of the item. It is one line: what
+  begins in it as a block after its words follows it, and lists, tables and code in it are not its words.
 * Items: an item without words of its own is none (its image or table stands in its own list). The level counts the
   items around it that have words, and no deeper than `DEEPEST`. Numbers count the items that have words, from the
   list's start. Code blocks and tables in an item are not its words.
-* Rows: a cell that spans several stands in each of them, with its links and images. Empty cells at the end of a row,
+* Rows: a cell that spans several stands in each of them, with its links and images; a column in which no cell of the
+  table begins is none. Empty cells at the end of a row,
   and rows without words, are none. Cells hold words and nothing else: a list (its items behind "•" or their
   numbers), a heading, a code block or a table in a cell is words of it. Its links, images and embeds are counted.
-* Links: a link without words is called by the descriptions (alt) of its images; one without either is none. Links to
-  the same address with nothing between them read as one, but not across the border of a cell.
+* Links: a link without words is called by the descriptions (alt) of its images; one around neither is none. Links to
+  the same address with nothing between them read as one, but not across the border of a cell or an item in one. Code,
+  players and tables in a link part it in two.
 * Images: a description (alt) is no words. Embeds: a title is no words. A player without a title is called by its
   address at the source; one whose bytes are written out in the page is called "file".
 * Addresses: what Markdown may have to write as %28 reads as the character, what is no ASCII reads as %C3%A9.
@@ -33,9 +36,9 @@ Address = Callable[[str, str], str | None]
 Event = tuple[str, str, str]
 """What a reader met, and up to two words about it. "/x" ends what "x" began:
 
-words (text) · gap · heading (level) · list ("*" or "1", start) · item · table · group · head or row ·
-cell (columns, rows it spans; 0 rows: all of the group) · link (address) · image (alt, address) · code (text) ·
-embed (what)
+words (text) · gap ("edge": a block begins or ends) · heading (level) · list ("*" or "1", start) · item · table ·
+group · head or row · cell (columns, rows it spans; 0 rows: all of the group) · link (address) ·
+image (alt, address) · code (text) · embed (what)
 """
 
 DEEPEST = 99
@@ -113,7 +116,8 @@ class _Table(Struct):
     mark: list[int] = []  # how much of everything there was before its row
     cells: list[_Cell] = []
     spans: dict[int, tuple[_Cell, int]] = {}  # column: what reaches down into it, and for how many rows more
-    first: bool = True
+    rows: list[tuple[bool, list[_Cell]]] = []  # whether each is a header
+    begun: set[int] = set()  # columns in which a cell begins
     cell: list[int] = []  # the same as mark, of the cell
 
 
@@ -134,6 +138,8 @@ class _Sheet:
         self.cells = 0
         self.heading: list[str] | None = None
         self.level = ""
+        self.headed = False  # something stands in the heading
+        self.around = (0, 0)  # the lists and tables the heading stands in
         self.open: list[tuple[_Link | None, bool]] = [(None, False)]  # a link, and whether it began in this cell
         self.last: _Link | None = None  # the link before, while nothing followed it
         self.calm = False  # nothing since the last table
@@ -147,7 +153,7 @@ class _Sheet:
     def say(self, text: str) -> None:
         self.words.append(text)
         self.frames[-1].append(text)
-        if self.heading is not None:
+        if self.heading is not None and self.around == (len(self.lists), len(self.tables)):
             self.heading.append(text)
         link = self.open[-1][0]
         if link is not None:
@@ -159,9 +165,26 @@ class _Sheet:
         """Something stands here."""
         self.calm = False
         self.last = None
+        if self.heading is not None and self.around == (len(self.lists), len(self.tables)):
+            self.headed = True
         link = self.open[-1][0]
         if link is not None:
             link.seen = True
+
+    def part(self) -> None:
+        """What stands here is no part of an open link, which goes on behind it; nor of a heading."""
+        self.edge()
+        self.calm = False
+        self.last = None
+        link, own = self.open[-1]
+        if link is not None:
+            self.links.append(_Link(link.address))
+            self.open[-1] = (self.links[-1], own)
+
+    def edge(self) -> None:
+        """A block begins or ends: a heading that says something is over."""
+        if self.headed:
+            self.take_end_heading("", "")
 
     def take_words(self, value: str, more: str) -> None:
         if value and not value.isspace():
@@ -169,21 +192,26 @@ class _Sheet:
         self.say(value)
 
     def take_gap(self, value: str, more: str) -> None:
+        if value == "edge":
+            self.edge()
         self.say(" ")
 
     def take_heading(self, value: str, more: str) -> None:
         self.say(" ")
-        if not self.cells and self.heading is None:
-            self.heading, self.level = [], value
+        if not self.cells:
+            self.take_end_heading("", "")
+            self.heading, self.level, self.headed = [], value, False
+            self.around = (len(self.lists), len(self.tables))
 
     def take_end_heading(self, value: str, more: str) -> None:
         self.say(" ")
         if self.heading is not None and not self.cells:
             if words := tidy("".join(self.heading)):
                 self.headings.append(f"{self.level} {words}")
-            self.heading = None
+            self.heading, self.headed = None, False
 
     def take_list(self, value: str, more: str) -> None:
+        self.edge()
         self.say(" ")
         if not self.lists:
             self.tops += 1
@@ -196,7 +224,8 @@ class _Sheet:
     def take_item(self, value: str, more: str) -> None:
         self.say(" ")
         if self.cells and self.lists:  # in Markdown a cell is one line, where only signs can tell items apart
-            self.say(f"{self.lists[-1].number}. " if self.lists[-1].sort == "1" else "• ")
+            self.part()
+            self.bare(f"{self.lists[-1].number}. " if self.lists[-1].sort == "1" else "• ")
             self.lists[-1].number += 1
         if self.cells or not self.lists:
             self.frames.append(self.frames[-1])
@@ -209,16 +238,23 @@ class _Sheet:
         self.say(" ")
         self.frames.pop()
 
+    def bare(self, text: str) -> None:
+        """Words outside the link that is open."""
+        self.words.append(text)
+        self.frames[-1].append(text)
+
     def take_table(self, value: str, more: str) -> None:
+        self.edge()
         self.say(" ")
         self.tables.append(_Table(self.calm))
         self.frames.append([])
 
     def take_end_table(self, value: str, more: str) -> None:
-        self.tables.pop()
+        self._told(self.tables.pop())
         self.frames.pop()
         self.say(" ")
-        self.calm, self.last = True, None
+        self.part()
+        self.calm = True
 
     def take_group(self, value: str, more: str) -> None:
         self.tables[-1].spans.clear()
@@ -237,7 +273,7 @@ class _Sheet:
         self.frames.append(table.cells[-1].text)
         self.open.append((self.open[-1][0], False))
         self.cells += 1
-        self.last = None
+        self.part()
         self.words.append(" ")
 
     def take_end_cell(self, value: str, more: str) -> None:
@@ -252,34 +288,18 @@ class _Sheet:
         self.say(" ")
 
     def take_end_head(self, value: str, more: str) -> None:
-        table = self.tables[-1]
-        row = self._row(table)
-        if row and table.first:
-            if table.chained and row == self.header:
-                for one, size in zip(self._lists(), table.mark, strict=True):
-                    del one[size:]
-            else:
-                self.header = row
-                self.rows.append(row)
-        elif row:
-            self.rows.append(row)
-        elif table.first and not table.chained:
-            self.header = ""
-        table.first = False
+        self._row(self.tables[-1], head=True)
 
     def take_end_row(self, value: str, more: str) -> None:
-        table = self.tables[-1]
-        if row := self._row(table):
-            self.rows.append(row)
-        if table.first:
-            table.first, self.header = False, ""
+        self._row(self.tables[-1], head=False)
 
-    def _row(self, table: _Table) -> str:
+    def _row(self, table: _Table, *, head: bool) -> None:
         """The cells of a row, each in every column and row that it spans."""
         cells: list[_Cell] = []
         below: dict[int, tuple[_Cell, int]] = {}
         for cell in table.cells:
             self._from_above(cells, table.spans, below)
+            table.begun.add(len(cells))
             cell.words = tidy("".join(cell.text))
             for repeated in range(cell.wide):
                 if repeated and not self._afford(cell):
@@ -289,16 +309,28 @@ class _Sheet:
                 cells.append(cell)
         self._from_above(cells, table.spans, below)
         table.spans = below
+        table.rows.append((head, cells))
         for one, size in zip(self._lists(), table.mark, strict=True):
             del one[size:]
-        for cell in cells:
-            self.words.append(f" {cell.words} ")
-            self.links += cell.links
-            self.images += cell.images
-            self.embeds += cell.embeds
-        while cells and not cells[-1].words:
-            cells.pop()
-        return " | ".join(cell.words for cell in cells)
+
+    def _told(self, table: _Table) -> None:
+        """What a table says, row by row; a header that repeats that of the table before is none."""
+        for place, (head, spanned) in enumerate(table.rows):
+            cells = [cell for column, cell in enumerate(spanned) if column in table.begun]
+            size = len(cells)
+            while size and not cells[size - 1].words:
+                size -= 1
+            row = " | ".join(cell.words for cell in cells[:size])
+            if head and not place and row and table.chained and row == self.header:
+                continue
+            for cell in cells:
+                self.words.append(f" {cell.words} ")
+                self.links += cell.links
+                self.images += cell.images
+                self.embeds += cell.embeds
+            self.rows += [row] if row else []
+            if not place and not (head and not row and table.chained):
+                self.header = row if head else ""
 
     def _from_above(
         self, cells: list[_Cell], above: dict[int, tuple[_Cell, int]], below: dict[int, tuple[_Cell, int]]
@@ -322,6 +354,7 @@ class _Sheet:
         url = same_address(value)
         if self.last is not None and self.last.address == url:
             link = self.last
+            link.text.append(" ")
         else:
             link = _Link(url)
             self.links.append(link)
@@ -346,19 +379,20 @@ class _Sheet:
             link.alts.append(alt)
 
     def take_code(self, value: str, more: str) -> None:
-        if self.cells or self.heading is not None:
-            self.say(f" {value} ")
+        if self.cells:
+            self.part()
+            self.bare(f" {value} ")
             return
         lines = [line.rstrip() for line in value.split("\n")]
         text = unicodedata.normalize("NFC", "\n".join(lines).rstrip())
         if text.strip():
-            self.see()
+            self.part()
             self.say(" ")
             self.code.append(text)
             self.words.append(f" {text} ")
 
     def take_embed(self, value: str, more: str) -> None:
-        self.see()
+        self.part()
         self.say(" ")
         self.embeds.append(value)
 

@@ -2,8 +2,8 @@
 
 What is defined here, beside what `help_outline` defines for both sides:
 
-* Nothing: script, style, head's elements, comments, template, noscript, drawings (svg), select, and what `hidden`,
-  `display: none` or `visibility: hidden` says. A fold (details) is words, a closed dialog is nothing.
+* Nothing: script, style, head's elements, comments, template, noscript, drawings (svg), select, Word's xml, and what
+  `hidden`, `display: none` or `visibility: hidden` says. A fold (details) is words, a closed dialog is nothing.
 * A table in a cell is words of the cell, row by row. A table of one cell, or whose role is presentation, is none.
 * The header of a table is its first row, if it is in a thead or has nothing but th. Captions and theads come first,
   tfoots last.
@@ -14,6 +14,8 @@ What is defined here, beside what `help_outline` defines for both sides:
   An image without an address is its description. A lazy image's own address wins over its placeholder.
 * iframes and embeds of YouTube and Vimeo are embeds, and `address` is not asked; others, and video and audio, are
   links (media), called by their title, else by their address, which then are words.
+* Words in a list before its first item stand before it; what stands behind an item belongs to it. Digits that are
+  raised (sup) have characters of their own. The places of a map of a picture are links called by their descriptions.
 * A code block's links are no links, its images are images. An open link goes on until one begins or ends, or its cell
   ends.
 """
@@ -39,7 +41,7 @@ _NOTHING = frozenset(
         "svg",
         "select",
         "datalist",
-        "map",
+        "xml",
         "rp",
         "input",
         "meta",
@@ -56,10 +58,10 @@ _NOTHING = frozenset(
 _HIDING = re.compile(r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*hidden)", re.IGNORECASE)
 _BLANKS = re.compile(r"[\t\n\r]")
 _NO_LINK = re.compile(r"(?:javascript|vbscript):|data:text/html", re.IGNORECASE)
-_NUMBER = re.compile(r"\s*\+?(\d{1,9})")
+_NUMBER = re.compile(r"\s*\+?(\d{1,8})(?!\d)", re.ASCII)
 _LAZY = ("data-src", "data-original", "data-lazy-src", "data-lazy")
 _ORDER = {"caption": 0, "colgroup": 1, "col": 1, "thead": 2, "tfoot": 4}
-_END: tuple[Event, ...] = (("gap", "", ""),)
+_END: tuple[Event, ...] = (("gap", "edge", ""),)
 _GROUPS = ("thead", "tbody", "tfoot")
 _SHOWN = {"object": ("data",)}
 """Where an element says what it shows, if not in its `src`."""
@@ -79,6 +81,7 @@ class _Walk:
         self.address = address
         self.steps: list[Step] = []
         self.cells = 0
+        self.linked: list[str] = [""]  # where the open link leads, in each cell that is open
         self.tells: dict[str, Callable[[Node], Iterator[Event]]] = {
             **dict.fromkeys(("h1", "h2", "h3", "h4", "h5", "h6"), self.heading),
             **dict.fromkeys(("ul", "ol", "menu", "dir"), self.list),
@@ -92,6 +95,7 @@ class _Walk:
             "tr": self.row,
             "img": self.image,
             "a": self.link,
+            "area": self.area,
         }
 
     def walk(self, root: Node) -> Iterator[Event]:
@@ -111,15 +115,19 @@ class _Walk:
             yield event
             if event[0] == "/cell":
                 self.cells -= 1
+                self.linked.pop()
 
     def element(self, node: Node) -> Iterator[Event]:
         tell = self.tells.get(node.tag)
         if tell is not None:
             yield from tell(node)
         elif node.tag == "/a":
+            self.linked[-1] = ""
             yield "/link", "", ""
-        elif node.tag == "br" or node.tag in BLOCKS:
+        elif node.tag == "br":
             yield "gap", "", ""
+        elif node.tag in BLOCKS:
+            yield "gap", "edge", ""
             self.into(node, *_END)
         else:
             self.into(node)
@@ -141,8 +149,13 @@ class _Walk:
             value = first.attrs.get("value", "") if first else ""
             found = _NUMBER.match(value) or _NUMBER.match(node.attrs.get("start", ""))
             start = found[1] if found else ""
-        yield "list", "1" if node.tag == "ol" else "*", start
+        items = [place for place, kid in enumerate(node.kids) if isinstance(kid, Node) and kid.tag == "li"]
+        before = node.kids[: items[0]] if items else []
+        node.kids = _with_strays(node.kids[len(before) :]) if items else node.kids
         self.into(node, ("/list", "", ""))
+        self.steps.append((("list", "1" if node.tag == "ol" else "*", start),))
+        self.into(Node("div", {}, before))
+        yield "gap", "edge", ""
 
     def item(self, node: Node) -> Iterator[Event]:
         yield "item", "", ""
@@ -194,6 +207,7 @@ class _Walk:
         high = _NUMBER.match(node.attrs.get("rowspan", ""))
         yield "cell", str(min(max(int(wide[1]), 1), 1000) if wide else 1), str(min(int(high[1]), 65534) if high else 1)
         self.cells += 1
+        self.linked.append(self.linked[-1])
         self.into(node, ("/cell", "", ""))
 
     def image(self, node: Node) -> Iterator[Event]:
@@ -208,9 +222,20 @@ class _Walk:
     def link(self, node: Node) -> Iterator[Event]:
         url = _url(node.attrs.get("href", ""))
         known = self.address(url, "link") if url and not _NO_LINK.match(url) else None
+        self.linked[-1] = known or ""
         yield "/link", "", ""
         if known is not None:
             yield "link", known, ""
+
+    def area(self, node: Node) -> Iterator[Event]:
+        words = attribute(node.attrs.get("alt", ""))
+        if not (words and _url(node.attrs.get("href", ""))):
+            return
+        yield "gap", "", ""
+        yield from self.link(node)
+        yield "words", words, ""
+        self.linked[-1] = ""
+        yield from (("/link", "", ""), ("gap", "", ""))
 
     def object(self, node: Node) -> Iterator[Event]:
         """What it shows is a link; what stands in it is for who cannot see that, and is told too."""
@@ -222,18 +247,23 @@ class _Walk:
         sources = [node, *(kid for kid in node.kids if isinstance(kid, Node) and kid.tag == "source")]
         urls = (_url(one.attrs.get(name, "")) for one in sources for name in (*_SHOWN.get(one.tag, ("src",)), _LAZY[0]))
         url = next((url for url in urls if url and url != "about:blank"), "")
+        url = "" if _NO_LINK.match(url) or "srcdoc" in node.attrs else url
+        if not url and node.tag not in ("video", "audio"):
+            return
         film = embed("https:" + url if url.startswith("//") else url)
-        if film and node.tag in ("iframe", "embed"):
+        if film and node.tag in ("iframe", "embed") and not self.cells:  # a cell holds words and links
             yield "embed", film, ""
             return
-        known = self.address(url, "media") if url and not _NO_LINK.match(url) else None
-        title = attribute(node.attrs.get("title", "")).strip()
+        known = self.address(url, "link" if node.tag == "iframe" else "media") if url else None
+        title = attribute(node.attrs.get("title") or node.attrs.get("aria-label", "")).strip()
         if known is None:
             yield "words", f" {title} ", ""
             return
         title = title or ("file" if url.startswith("data:") else url)
-        yield from (("gap", "", ""), ("link", known, ""), ("words", title, ""), ("/link", "", ""))
-        yield "gap", "", ""
+        yield from (("gap", "edge", ""), ("link", known, ""), ("words", title, ""), ("/link", "", ""))
+        yield "gap", "edge", ""
+        if self.linked[-1]:
+            yield "link", self.linked[-1], ""
 
     def pre(self, node: Node) -> Iterator[Event]:
         pieces: list[str] = []
@@ -247,6 +277,8 @@ class _Walk:
                 pieces.append(step)
             elif step.tag == "img" and not _hidden(step):
                 images.extend(self.image(step))
+            elif step.tag == "area" and _url(step.attrs.get("href", "")):
+                pieces.append(f" {words} " if (words := attribute(step.attrs.get("alt", ""))) else "")
             elif not _hidden(step):
                 broken = not pieces or pieces[-1].endswith("\n")
                 if step.tag == "br" or (step.tag in BLOCKS and not broken):
@@ -254,8 +286,29 @@ class _Walk:
                 if step.tag in BLOCKS and step.kids:
                     steps.append("\n")
                 steps.extend(reversed(step.kids))
-        yield "code", "".join(pieces), ""
-        yield from images
+        yield from ((*_END, ("code", "".join(pieces), "")))
+        if images:
+            yield from (("/link", "", ""), *images)
+        yield from _END
+        if images and self.linked[-1]:
+            yield "link", self.linked[-1], ""
+
+
+def _with_strays(kids: list[Node | str]) -> list[Node | str]:
+    """The items of a list, each with what stands behind it."""
+    found: list[Node | str] = []
+    stray: Node | None = None
+    for kid in kids:
+        if isinstance(kid, Node) and kid.tag == "li":
+            found.append(kid)
+            stray = None
+            continue
+        if stray is None and isinstance(found[-1], Node):
+            stray = Node("div", {})
+            found[-1].kids.append(stray)
+        if stray is not None:
+            stray.kids.append(kid)
+    return found
 
 
 def _is_layout(table: Node) -> bool:

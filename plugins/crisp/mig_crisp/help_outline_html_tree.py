@@ -18,6 +18,8 @@ _ATTRIBUTE = re.compile(
     r"[\s/]*+(?:([^\s/>=][^\s/>=]*+|=[^\s/>=]*+)"
     r"(?:\s*+=\s*+(?:\"([^\"]*+)\"|'([^']*+)'|([^\s>\"'][^\s>]*+)?))?+)"
 )
+_RAISED = {ord(plain): raised for plain, raised in zip("1234567890+-\u2212", "¹²³⁴⁵⁶⁷⁸⁹⁰⁺⁻⁻", strict=True)}
+"""What is raised has characters of its own, as a reader of Markdown sees it."""
 _COMMENT_END = re.compile(r"--!?>")
 _REFERENCE = re.compile(r"&(#[0-9]++;?|#[xX][0-9a-fA-F]++;?|[A-Za-z][A-Za-z0-9]{0,31}+;?)(=?)")
 
@@ -135,10 +137,10 @@ class Node:
 
     __slots__ = ("attrs", "kids", "tag")
 
-    def __init__(self, tag: str, attrs: dict[str, str]) -> None:
+    def __init__(self, tag: str, attrs: dict[str, str], kids: list[Node | str] | None = None) -> None:
         self.tag = tag
         self.attrs = attrs
-        self.kids: list[Node | str] = []
+        self.kids: list[Node | str] = kids or []
 
 
 class _Open:
@@ -270,6 +272,8 @@ class _Grower:
         self.stack.append(_Open(node, len(self.stack), self.stack[-1]))
 
     def text(self, text: str) -> None:
+        if self.near("sup") > 0:
+            text = text.translate(_RAISED)
         self.attach(text, part=text.isspace())
 
     def start(self, tag: str, attrs: dict[str, str], closed: bool) -> None:

@@ -10,6 +10,8 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f]")
 _WRITTEN = re.compile(r"%(20|22|27|28|29|2A|3C|3E|5B|5C|5D|5E|5F|60|7B|7C|7D|7E)", re.IGNORECASE)
 _HEX = re.compile(r"%[0-9a-f]{2}", re.IGNORECASE)
 _YOUTUBE = re.compile(r"(?:/(?:embed|v|shorts|live)/|^/)([A-Za-z0-9_-]{6,})/?$")
+_FILM = re.compile("[A-Za-z0-9_-]{6,}")
+_NO_FILM = ("videoseries", "live_stream")
 _VIMEO = re.compile(r"^/(?:video/)?(\d+)(?:/|$)")
 
 
@@ -43,6 +45,7 @@ def embed(url: str) -> str | None:
     if host not in ("youtube.com", "youtube-nocookie.com", "youtu.be"):
         return None
     if parts.path == "/watch":
-        return f"youtube {(parse_qs(parts.query).get('v') or [''])[0]}".strip() or None
+        named = (parse_qs(parts.query).get("v") or [""])[0]
+        return f"youtube {named}" if _FILM.fullmatch(named) else None
     film = _YOUTUBE.search(parts.path)
-    return f"youtube {film[1]}" if film else None
+    return f"youtube {film[1]}" if film and film[1].lower() not in _NO_FILM else None

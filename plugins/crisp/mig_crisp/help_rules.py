@@ -11,7 +11,8 @@ BITS = {
     **dict.fromkeys(("u", "ins"), UNDERLINE),
     **dict.fromkeys(("s", "strike", "del"), STRIKE),
     **dict.fromkeys(("code", "kbd", "samp", "tt"), CODE),
-    **dict.fromkeys(("template", "svg", "xml", "noscript", "video", "audio", "title"), HIDDEN),
+    **dict.fromkeys(("template", "svg", "xml", "noscript", "video", "audio", "title", "rp"), HIDDEN),
+    **dict.fromkeys(("select", "datalist", "canvas"), HIDDEN),
     "mark": HIGHLIGHT,
     "sup": SUPER,
 }
@@ -85,6 +86,8 @@ _BESIDE = frozenset(
 )
 """Words that stand beside those in the names editors and themes give their boxes: `bs-callout-warning`, `noteBox`."""
 _NAMED = frozenset(word for _, words in _LEVELS for word in words)
+RAISED = str.maketrans("0123456789+-\u2212", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻")
+"""Signs that the dialect can raise: each is a character of its own."""
 SCRIPT = re.compile(r"(?:java|vb)script:|data:text/html", re.IGNORECASE)
 _NO_ADDRESS = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -93,6 +96,13 @@ def address_in(attributes: dict[str, str], *names: str) -> str:
     """The first address that is there, without the blanks browsers ignore."""
     found = (_NO_ADDRESS.sub("", attributes.get(name, "")).strip() for name in names)
     return next((url for url in found if url), "")
+
+
+def picture_in(attributes: dict[str, str]) -> str:
+    """Where a picture lies: the address a page fills in late, else its own, else the first of several sizes."""
+    url = address_in(attributes, "data-src", "data-original", "data-lazy-src", "data-lazy", "src")
+    sizes = url or address_in(attributes, "srcset", "data-srcset")
+    return url or next(iter(sizes.split()), "").rstrip(",")
 
 
 def title_of(attributes: dict[str, str]) -> str:
@@ -121,7 +131,7 @@ def style_of(attributes: dict[str, str]) -> tuple[int, bool]:
     for part in attributes.get("style", "").lower().split(";"):
         key, _, value = (half.strip() for half in part.partition(":"))
         value = value.removesuffix("!important").strip()
-        if key == "display" and value == "none":
+        if (key, value) in (("display", "none"), ("visibility", "hidden")):
             bits |= HIDDEN
         elif key == "font-weight" and value in _HEAVY:
             bits |= BOLD

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from mig_crisp.help_rules import CODE
@@ -15,6 +17,19 @@ _MAX_CELLS = 100_000
 """Cells of a table up to which empty ones at the ends of rows are written."""
 _MAX_REPEATED = 200_000
 """Characters that spans of one table may repeat; spans beyond leave empty cells."""
+_NUMBER = re.compile(r"[ \t\n\f\r]*\+?([0-9]{1,8})(?![0-9])")
+_PLACES = {"thead": 0, "tfoot": 2}
+
+
+@dataclass(slots=True, frozen=True)
+class Row:
+    """A row of a table."""
+
+    head: bool
+    group: str
+    """Of the rows it stands with: no cell reaches beyond them."""
+    cells: list[Node]
+    place: int = 1
 
 
 def as_flat(children: Sequence[Child]) -> Iterator[Run | Picture | Embed]:
@@ -32,23 +47,23 @@ def as_flat(children: Sequence[Child]) -> Iterator[Run | Picture | Embed]:
 
 def _flat_node(node: Node) -> Iterator[Run | Picture | Embed]:
     if node.name in ("ul", "ol"):
+        yield from as_flat(preface(node))
         for number, item in numbered(node):
             yield Run(f" {number}. " if node.name == "ol" else " • ", 0, None)
             yield from as_flat(item)
     elif node.name == "pre":
-        for child in as_flat(node.children):
-            if isinstance(child, Run):
-                for line in child.text.split("\n"):
-                    yield Run(line, CODE, None)
-                    yield Run(" ", 0, None)
-            else:
-                yield child
+        parts = list(as_flat(node.children))
+        for line in "".join(part.text for part in parts if isinstance(part, Run)).split("\n"):
+            yield from (Run(line, CODE, None), Run(" ", 0, None))
+        for part in parts:  # as beside a block of code, pictures follow its words
+            if not isinstance(part, Run):
+                yield replace(part, link=None) if isinstance(part, Picture) else part
     else:
         yield from as_flat(node.children)
 
 
 def numbered(listing: Node) -> list[tuple[int, list[Child]]]:
-    """The items of a list with their numbers; what stands between two items belongs to the one before."""
+    """The items of a list with their numbers; what stands behind one belongs to it."""
     items: list[tuple[int, list[Child]]] = []
     number = _whole(listing.attributes.get("start"), 1) - 1
     for child in listing.children:
@@ -57,10 +72,13 @@ def numbered(listing: Node) -> list[tuple[int, list[Child]]]:
             items.append((number, list(child.children)))
         elif items:
             items[-1][1].append(child)
-        elif not shows_nothing(child):
-            items.append((number + 1, [child]))
-            number += 1
     return items
+
+
+def preface(listing: Node) -> list[Child]:
+    """What stands in a list before its first item."""
+    children = listing.children
+    return children[: next((n for n, child in enumerate(children) if _is(child, "li")), len(children))]
 
 
 def shows_nothing(child: Child) -> bool:
@@ -69,34 +87,35 @@ def shows_nothing(child: Child) -> bool:
 
 
 def _whole(text: str | None, otherwise: int) -> int:
-    text = (text or "").strip()
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else otherwise
+    found = _NUMBER.match(text or "")
+    return int(found[1]) if found is not None else otherwise
 
 
-def parts_of(table: Node) -> tuple[list[Child], list[tuple[bool, list[Node]]]]:
-    """What a table holds outside its cells (its caption), and its rows with whether each is a header."""
+def parts_of(table: Node) -> tuple[list[Child], list[Row]]:
+    """What a table holds outside its cells (its caption), and its rows: those of a head first, of a foot last."""
     outside: list[Child] = []
-    rows: list[tuple[bool, list[Node]]] = []
+    rows: list[Row] = []
     for is_cell, members in groupby(table.children, key=lambda child: _is(child, "td", "th")):
         if is_cell:  # cells without a row
-            rows.append(_row(list(members), head=False))
+            rows.append(_row(list(members), "", ""))
             continue
         for child in members:
             if isinstance(child, Node) and child.name == "tr":
-                rows.append(_row(child.children, head=bool(child.attributes["head"])))
+                rows.append(_row(child.children, child.attributes["section"], child.attributes["group"]))
                 outside += [cell for cell in child.children if not _is(cell, "td", "th")]
             else:
                 outside.append(child)
-    return outside, rows
+    return outside, sorted(rows, key=lambda row: row.place)
 
 
 def _is(child: Child, *names: str) -> bool:
     return isinstance(child, Node) and child.name in names
 
 
-def _row(children: Sequence[Child], *, head: bool) -> tuple[bool, list[Node]]:
+def _row(children: Sequence[Child], section: str, group: str) -> Row:
     cells = [child for child in children if isinstance(child, Node) and child.name in ("td", "th")]
-    return head or (bool(cells) and all(cell.name == "th" for cell in cells)), cells
+    is_head = section == "thead" or (bool(cells) and all(cell.name == "th" for cell in cells))
+    return Row(is_head, group, cells, _PLACES.get(section, 1))
 
 
 def in_one_line(cell: Node) -> bool:
@@ -107,9 +126,7 @@ def in_one_line(cell: Node) -> bool:
     return not blocks and edges <= 0 and not any(isinstance(c, Run) and "\n" in c.text.strip() for c in cell.children)
 
 
-def laid_out(
-    rows: Sequence[tuple[bool, list[Node]]], write: Callable[[Node], str], lose: Callable[[str, str], None]
-) -> str:
+def laid_out(rows: Sequence[Row], write: Callable[[Node], str], lose: Callable[[str, str], None]) -> str:
     """A table in the dialect, or several when it is long; empty if no cell says anything."""
     grid, heads = _grid(rows, write, lose)
     kept = [(head, row) for head, row in zip(heads, grid, strict=True) if any(row)]
@@ -141,16 +158,19 @@ class _Span:
 
 
 def _grid(
-    rows: Sequence[tuple[bool, list[Node]]], write: Callable[[Node], str], lose: Callable[[str, str], None]
+    rows: Sequence[Row], write: Callable[[Node], str], lose: Callable[[str, str], None]
 ) -> tuple[list[list[str]], list[bool]]:
     below: dict[int, _Span] = {}
     grid: list[list[str]] = []
     begun: set[int] = set()
     room = _MAX_REPEATED
     joined = False
-    for _, cells in rows:
+    group = ""
+    for one in rows:
+        if one.group != group:
+            group, below = one.group, {}
         row: list[str] = []
-        for cell in cells:
+        for cell in one.cells:
             _from_above(row, below)
             text = write(cell)
             if len(row) >= _MAX_COLUMNS:
@@ -173,7 +193,7 @@ def _grid(
     if room <= 0:
         lose("changed", "{} tables with cells over many rows and columns, which are not all repeated")
     # A column in which no cell begins is only the inside of wide cells.
-    return [[text for column, text in enumerate(row) if column in begun] for row in grid], [head for head, _ in rows]
+    return [[text for column, text in enumerate(row) if column in begun] for row in grid], [one.head for one in rows]
 
 
 def _from_above(row: list[str], below: dict[int, _Span]) -> None:

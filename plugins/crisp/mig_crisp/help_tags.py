@@ -16,6 +16,8 @@ from mig_crisp.text import clean
 
 _RAW = frozenset({"script", "style", "title", "iframe", "noembed", "noframes"})
 """Elements whose content is no markup, and shows nothing."""
+_TEXT = frozenset({"textarea"})
+"""Elements whose content is no markup, and shows as it is."""
 _NAME = re.compile(r"[a-zA-Z][^\s/>]*")
 _ATTRIBUTE = re.compile(r"[\s/]*([^\s/>][^\s/>=]*)")
 _VALUE = re.compile(r"\s*=\s*")
@@ -57,6 +59,9 @@ def cut(source: str) -> Iterator[Start | End | str]:
         at = text = end
         if isinstance(found, Start) and found.name in _RAW:
             at = text = _end_of_raw(source, end, found.name)
+        elif isinstance(found, Start) and found.name in _TEXT:
+            at = text = _end_of_raw(source, end, found.name)
+            yield _decoded(source[end:at])
     # A comment or declaration that nobody closed: a browser shows nothing of what follows.
     rest = _UNSHOWN.split(source[text:], maxsplit=1)[0]
     if rest:

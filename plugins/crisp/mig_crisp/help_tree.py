@@ -23,12 +23,16 @@ from mig_crisp.help_rules import (
     HIDDEN,
     LISTS,
     NODES,
+    RAISED,
     SCRIPT,
+    SECTIONS,
+    SUPER,
     TABLE_PARTS,
     VOID,
     WRAPPERS,
     address_in,
     level_of,
+    picture_in,
     style_of,
     title_of,
 )
@@ -43,8 +47,8 @@ class Link:
     """One link of a body, however many runs it has."""
 
     url: str
-    text: bool = False  # it has words, not only a picture
-    written: bool = False
+    asked: bool = False  # what is written in its place is known
+    address: str | None = None
 
 
 @dataclass(slots=True)
@@ -67,7 +71,7 @@ class Picture:
 
 @dataclass(slots=True)
 class Embed:
-    """A player or frame: `frame`, `media` or, with nothing to play it, `file`."""
+    """A player or frame: `frame`, `embed` or `media`."""
 
     sort: str
     url: str
@@ -125,8 +129,13 @@ class Tree:
         self._now = 0
         self._players: list[Embed] = []
         self._pre = 0
+        self._sections = 0
+        self._groups: dict[int, str] = {}
+        first = False  # in a block of code, where a line end shows nothing
         for token in cut(source):
+            token, first = token.removeprefix("\n") if first and isinstance(token, str) else token, False
             if isinstance(token, Start):
+                first = token.name == "pre"
                 self._start(token.name, token.attributes)
             elif isinstance(token, End):
                 self._end(token.name)
@@ -153,9 +162,9 @@ class Tree:
             return
         if not self._pre and not asked and not text.isalnum():
             text = BLANKS.sub(" ", text)
-        link, marks = self._link(), self._now
-        if link is not None and not text.isspace():
-            link.text = True
+        if self._now & SUPER:
+            text = text.translate(RAISED)
+        link, marks = self._link(), self._now & ~SUPER
         children = self._nodes[-1].children
         before = children[-1] if children else None
         same = isinstance(before, Run) and before.marks == marks and before.link is link
@@ -173,6 +182,10 @@ class Tree:
             self._leaf(name, attributes)
             return
         bits = BITS.get(name, 0) | self._style(attributes)
+        if name in ("select", "datalist", "canvas") and not self._now & HIDDEN:
+            self._lose("dropped", "{} choices of a form and drawings of a script")
+        if name == "dialog" and "open" not in attributes:
+            bits |= HIDDEN
         if name in NODES or name in WRAPPERS:
             self._open(name, attributes, bits)
             return
@@ -222,20 +235,25 @@ class Tree:
             self._block_begins()
             self._nodes[-1].children.extend((EDGE, Node("hr", {}), EDGE))
         elif name == "img":
-            url = address_in(attributes, "data-src", "data-original", "data-lazy-src", "data-lazy", "src")
+            url = picture_in(attributes)
+            if not url:
+                self._lose("dropped", "{} pictures without an address")
             alt = BLANKS.sub(" ", attributes.get("alt", "")).strip()
             self._put(Picture("" if SCRIPT.match(url) else url, alt, self._link()))
         elif name in ("iframe", "embed", "object"):
-            url = address_in(attributes, "data-src", "src", "data")
+            url = address_in(attributes, "data-src", "src", "data").removeprefix("about:blank")
             if "srcdoc" in attributes or SCRIPT.match(url):
                 self._lose("dropped", "{} frames with a content of their own")
             elif url:
-                sort = "frame" if name == "iframe" else "media"
+                sort = {"iframe": "frame", "embed": "embed"}.get(name, "media")
                 self._nodes[-1].children.extend((EDGE, Embed(sort, url, title_of(attributes)), EDGE))
         elif name == "area" and attributes.get("href") and attributes.get("alt"):
+            self._lose("changed", "{} places of a picture became links beside it")
+            self._say(" ")
             self._start("a", attributes)
             self._say(attributes["alt"])
             self._end("a")
+            self._say(" ")
 
     def _open(self, name: str, attributes: dict[str, str], bits: int) -> None:
         closes, barriers = CLOSES.get(name, ((), ()))
@@ -257,7 +275,12 @@ class Tree:
                 self._lose("changed", "{} blocks nested too deep stand one level higher")
         self._edge()
         if name == "tr" and node is not None:
-            node.attributes = {**attributes, "head": "1" if self._in_scope("thead", ("table",)) else ""}
+            within = next((one for one in SECTIONS if self._in_scope(one, ("table",))), "")
+            group = self._groups[self._places[within][-1]] if within else ""
+            node.attributes = {**attributes, "section": within, "group": group}
+        if name in SECTIONS:
+            self._sections += 1
+            self._groups[len(self._stack)] = str(self._sections)
         if node is not None:
             self._put(node)
             self._nodes.append(node)
@@ -290,6 +313,8 @@ class Tree:
                 self._edge()
         elif self._by_name.get(name):
             opened = self._by_name[name].pop()
+            if name in ("select", "datalist"):
+                self._pop_to(opened.depth)  # its choices end with it
             opened.alive = False
             self._close(opened)
 
