@@ -245,12 +245,17 @@ def test_links_to_articles_are_told_by_how_they_end() -> None:
     body = (
         '<a href="https://kb.example/de/hallo-580b752b9">1</a><a href="/580b752b9#x">2</a>'
         '<a href="/en-US/h%C3%A4llo-580B752B9?a=1">3</a><a href="https://shop.example/order">4</a><a href="/de/">5</a>'
+        '<a href="/de/brief-abcdefghi.html">6</a><a href="/app/articles/5f00000000000000000000d1">7</a>'
+        '<iframe src="/de/frame-580b752b9"></iframe>'
     )
     found = texts(article({"langVersions": {"de": {}}}, versions={"de": {"htmlBody": body}}))["de"].links
     assert {url: ref.id for url, ref in found.items()} == {
         "https://kb.example/de/hallo-580b752b9": "580b752b9.de",
         "/580b752b9#x": "580b752b9",
         "/en-US/h%C3%A4llo-580B752B9?a=1": "580b752b9.en_us",
+        "/de/brief-abcdefghi.html": "abcdefghi.de",
+        "/app/articles/5f00000000000000000000d1": "5f00000000000000000000d1",
+        "/de/frame-580b752b9": "580b752b9.de",
     }
     assert {ref.kind for ref in found.values()} == {mig.HELP_ADDRESS}
 
@@ -258,6 +263,7 @@ def test_links_to_articles_are_told_by_how_they_end() -> None:
 def test_an_article_has_an_address_in_each_language_and_one_without() -> None:
     parsed = article(WHOLE, versions={"de": GERMAN})
     found = {one.ref.id: one for one in parsed.records if isinstance(one, mig.HelpAddress)}
-    assert set(found) == {"580b752b9", "580b752b9.en_us", "580b752b9.de", "580b752b9.ar"}
+    assert set(found) == {"580b752b9", "580b752b9.en_us", "580b752b9.de", "580b752b9.ar", "a1"}
+    assert (found["a1"].article, found["a1"].paths) == (Ref(mig.ARTICLE, "a1.en_us"), ["/articles/a1"])
     assert found["580b752b9"].article == Ref(mig.ARTICLE, "a1.en_us")
     assert found["580b752b9.de"].paths == ["/de/hallo-580b752b9", "/de/580b752b9", "/de/hallo"]

@@ -17,6 +17,7 @@ from mig_crisp.settings import CrispSettings
 IN_ARTICLE = "its article shows it"
 FILE = "file"
 """In place of the address of a file of ours, which only the upload tells."""
+_AUTHORITY = re.compile(r"(?:https?:)?//(?:[^/?#@]*@)?([^/?#:]+)", re.IGNORECASE)
 _NUMBERED = re.compile(r" -> mig-file:(\d*)\Z")
 """The same in an outline, with the place of the file in its unit; without one the source showed a file on Crisp."""
 
@@ -66,7 +67,7 @@ def _outline(root: Article, files: list[Attachment], look: Lookup, settings: Cri
             return None
         ref = root.links.get(url) if sort == "link" else None
         other = _leads_to(ref, look, settings) if ref is not None else None
-        if other is not None:
+        if other is not None and _is_of_ours(url, (root, other), look):
             return f"help: {other.language}/{other.title}{_beyond(url)}"
         return "mig-file:" if is_file(url, settings) else url
 
@@ -92,6 +93,31 @@ def _article(root: Article, numbered: Outline, look: Lookup, office: Office) -> 
         position=root.position,
         extra=extra,
     )
+
+
+def _is_of_ours(url: str, articles: tuple[Article, ...], look: Lookup) -> bool:
+    """Whether a link leads to a help centre of the source: no host, Kustomer's, or one its knowledge bases name.
+
+    Where they name none, nothing tells it from somebody else's.
+    """
+    found = _AUTHORITY.match(url)
+    if found is None:
+        return ":" not in url.partition("/")[0]
+    host = found[1].lower().removeprefix("www.")
+    if host.endswith((".kustomerapp.com", ".kustomer.help", ".kustomerhelp.com")):
+        return True
+    bases = [look(ref) for one in articles for ref in one.bases]
+    said = [
+        value
+        for base in bases
+        if isinstance(base, Config)
+        for name, value in base.fields.items()
+        if "domain" in name.lower()
+    ]
+    flat = [one for value in said for one in (value if isinstance(value, list) else [value]) if isinstance(one, str)]
+    names = [re.sub(r"^(?:https?://)?(?:www\.)?", "", one.strip().lower()) for one in flat]
+    hosts = {re.split(r"[/:?#]", name)[0] for name in names} - {""}
+    return not hosts or host in hosts
 
 
 def _beyond(url: str) -> str:

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from urllib.parse import urlsplit
+
 from mig import HELP_ADDRESS, Article, Config, HelpAddress, Lookup, Ref
 from mig_crisp.help_place import locale_of, ref_of
 from mig_crisp.settings import CrispSettings
+
+_KUSTOMER = re.compile(r"(?:\A|\.)(?:kustomerapp\.com|kustomer\.help|kustomerhelp\.com)\Z")
+"""Where every organisation's help centre stands; a hash or an id is of one article alone."""
+_HOST = re.compile(r"(?:https?://)?(?:www\.)?([^/:?#\s]+)")
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 
 
 def meant(ref: Ref, look: Lookup, settings: CrispSettings) -> tuple[Ref | None, bool]:
@@ -25,11 +33,43 @@ def meant(ref: Ref, look: Lookup, settings: CrispSettings) -> tuple[Ref | None, 
     any_of = own or _at(Ref(HELP_ADDRESS, whole), look)
     if any_of is None:
         return None, False
-    for one in _in_order(any_of, locale_of(language, settings) if whole else "", look, settings):
+    wanted = locale_of(language, settings) if whole else ""
+    for one in _in_order(any_of, wanted, look, settings):
         other = look(ref_of(any_of, one))
         if isinstance(other, Article) and _is_public(other, settings):
-            return other.ref, True
+            return other.ref, not wanted or locale_of(one, settings) != wanted
     return (own.ref if own is not None else None), False
+
+
+def is_home(url: str, articles: list[Article], look: Lookup) -> bool | None:
+    """Whether an address lies in the old help centre: it names no host, or one of its own.
+
+    Args:
+        url: The address.
+        articles: Those whose knowledge bases say what hosts they have.
+        look: Knows the knowledge bases.
+
+    Returns:
+        None: nothing says what hosts there are.
+    """
+    try:
+        host = (urlsplit(url).hostname or "").removeprefix("www.")
+    except ValueError:
+        return False
+    if not host:
+        return not _SCHEME.match(url) and not url.startswith("#")
+    if _KUSTOMER.search(host):
+        return True
+    hosts = {name for article in articles for ref in article.bases for name in _hosts(look(ref))}
+    return host in hosts if hosts else None
+
+
+def _hosts(base: object) -> list[str]:
+    told = base.fields if isinstance(base, Config) else {}
+    values = [told[name] for name in told if "domain" in name.lower()]
+    named = [one for value in values for one in (value if isinstance(value, list) else [value])]
+    found = [_HOST.match(one.strip().lower()) for one in named if isinstance(one, str)]
+    return [one[1] for one in found if one is not None]
 
 
 def _at(ref: Ref, look: Lookup) -> Article | None:

@@ -279,6 +279,8 @@ class _Walk:
                 images.extend(self.image(step))
             elif step.tag == "area" and _url(step.attrs.get("href", "")):
                 pieces.append(f" {words} " if (words := attribute(step.attrs.get("alt", ""))) else "")
+                images.append(("/link", "", ""))
+                self.linked[-1] = "" if words else self.linked[-1]
             elif not _hidden(step):
                 broken = not pieces or pieces[-1].endswith("\n")
                 if step.tag == "br" or (step.tag in BLOCKS and not broken):

@@ -26,7 +26,7 @@ from mig import (
     Unit,
     digest,
 )
-from mig_crisp.help_languages import meant
+from mig_crisp.help_languages import is_home, meant
 from mig_crisp.help_markdown import markdown
 from mig_crisp.help_place import joined_name, shelves
 from mig_crisp.help_signs import destination
@@ -113,6 +113,8 @@ class _Article:
         """Addresses that stand in the text, in order."""
         self._links: dict[str, Ref] = {}
         """Addresses in the text that lead to other articles."""
+        self._staying: set[str] = set()
+        """Those that still lead to the old help centre."""
         self._elsewhere: set[str] = set()
         """Those that lead to one in another language than theirs."""
         files = [record for record in unit.records if isinstance(record, Attachment)]
@@ -211,12 +213,22 @@ class _Article:
                 return self._hole(
                     {"url": FromReceipt(hole.op, value="url", default="", required=False), "else": instead}
                 )
-        if sort == "link" and (ref := self._root.links.get(url)) is not None:
-            other, is_elsewhere = meant(ref, self._look, self._settings)
-            if other is not None:
-                self._links[url] = other
-                self._elsewhere |= {url} if is_elsewhere else set()
+        if sort == "link":
+            self._lead(url)
         return None if url.startswith("data:") else url
+
+    def _lead(self, url: str) -> None:
+        """Note where a link leads: to an article that is moved, or to where the old help centre was."""
+        ref = self._root.links.get(url)
+        other, is_elsewhere = meant(ref, self._look, self._settings) if ref is not None else (None, False)
+        article = self._look(other) if other is not None else None
+        there = [self._root, *([article] if isinstance(article, Article) else [])]
+        home = is_home(url, there, self._look)
+        if other is not None and home is not False:
+            self._links[url] = other
+            self._elsewhere |= {url} if is_elsewhere else set()
+        if home and not (isinstance(article, Article) and article.status == "published"):
+            self._staying.add(url)
 
     def _hole(self, value: object) -> str:
         self._holes.append(value)
@@ -244,11 +256,13 @@ class _Article:
     def _of_links(self) -> str:
         """What links between articles lose."""
         places, others = sum("#" in url for url in self._links), len(self._elsewhere)
+        staying = len(self._staying)
         whys = [
             f"{places} links to a place in an article keep its name: where Crisp has no such, they open the top",
             f"{others} links lead to an article in another language: in theirs nobody can read it",
+            f"{staying} links still lead to the old help centre: to nothing that is known and can be read here",
         ]
-        return "; ".join(why for why, many in zip(whys, (places, others), strict=True) if many)
+        return "; ".join(why for why, many in zip(whys, (places, others, staying), strict=True) if many)
 
     def _path_of(self, ref: Ref) -> str:
         other = self._look(ref)

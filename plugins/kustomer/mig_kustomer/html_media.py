@@ -17,6 +17,7 @@ _BETWEEN = re.compile(r"[\s/]*+")
 _RAW_TEXT = {name: re.compile(f"</{name}", re.IGNORECASE) for name in ("script", "style", "textarea", "title")}
 """Where tags end whose content is no markup."""
 _SHOWN = frozenset({"img", "video", "audio", "source"})
+_LEADING = frozenset({"a", "area", "iframe"})
 _LATE = ("data-src", "data-original", "data-lazy-src", "data-lazy")
 """Where the address of a picture stands that a page fills in when it is scrolled to."""
 _UNREAD = re.compile(r"[\t\r\n]")
@@ -82,10 +83,10 @@ def media(body: str) -> list[Shown]:
     """
     found: dict[str, Shown] = {}
     for tag in _tags(body):
-        names = ("href",) if tag.name == "a" else (*_LATE, "src") if tag.name == "img" else ("src", _LATE[0])
+        names = ("href",) if tag.name in ("a", "area") else (*_LATE, "src") if tag.name == "img" else ("src", _LATE[0])
         url = next(filter(None, map(tag.read, names)), "")
         media_id = tag.read("data-media-id")
-        if not _leads_somewhere(url) or (tag.name == "a" and not media_id and not _holds_files(url)):
+        if not _leads_somewhere(url) or (tag.name in _LEADING and not media_id and not _holds_files(url)):
             continue
         alt = tag.read("alt") or tag.read("title")
         found.setdefault(url, Shown(url, _name(url, alt), _mime(url), media_id))
@@ -93,8 +94,9 @@ def media(body: str) -> list[Shown]:
 
 
 def links(body: str) -> list[str]:
-    """The distinct addresses of links that lead to a page, read as those of pictures are."""
-    hrefs = [tag.read("href") for tag in _tags(body) if tag.name == "a"]
+    """The distinct addresses of links and frames that lead to a page, read as those of pictures are."""
+    named = {"a": "href", "area": "href", "iframe": "src"}
+    hrefs = [tag.read(named[tag.name]) for tag in _tags(body) if tag.name in named]
     return list(dict.fromkeys(url for url in hrefs if _leads_somewhere(url) and url[:5].lower() != "data:"))
 
 
@@ -115,7 +117,7 @@ def _tags(body: str) -> Iterator[_Tag]:
         if name in _RAW_TEXT:
             closed = _RAW_TEXT[name].search(body, at)
             at = closed.start() if closed else len(body)
-        elif name in _SHOWN or name == "a":
+        elif name in _SHOWN or name in _LEADING:
             yield _Tag(name, attributes)
 
 

@@ -30,8 +30,10 @@ from mig_kustomer.catalog import KNOWLEDGE_BASE
 from mig_kustomer.names import is_usable
 from mig_kustomer.reading import MISSING, Reader, Reading
 
-_HASH = re.compile(r"(?:^|-)((?=[a-z]*\d)[0-9a-z]{6,24})$", re.IGNORECASE)
-"""What the last part of an article's path ends in [inferred from `hash` being the short id in URLs]."""
+_HASH = re.compile(r"(?:^|-)([0-9a-z]{6,24})$", re.IGNORECASE)
+"""What the last part of an article's path ends in: its id, or its `hash` [inferred from that being the one in URLs]."""
+_NO_LANGUAGES = frozenset(("app", "faq", "hc", "kb"))
+_ENDING = re.compile(r"\.html?$", re.IGNORECASE)
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:[-_][a-z0-9]{2,8})*", re.IGNORECASE)
 _LONGEST_WORD = 1000
 
@@ -261,14 +263,16 @@ def _addresses(id_: str, told: str, slug: str, language: str) -> list[str]:
 
 
 def _help_addresses(record: Article, told: Any) -> list[Record]:
-    """Two for each article: `<hash>.<language>`, and of the language it was written in the mere `<hash>` too."""
+    """Two for each article: `<hash>.<language>`, and of the language it was written in the mere `<hash>` and its id."""
+    is_first, named = record.language == record.languages[0], f"/articles/{record.group}"
+    by_id = [_address(record.group, record, [named])] if is_first and is_usable(record.group) else []
     if not isinstance(told, str) or not is_usable(f"{told}.{record.language}"):
-        return []
+        return [*by_id]
     tongue = f"/{record.language}/"
     own = [path for path in record.addresses if record.language and path.startswith(tongue)]
-    mere = [path for path in record.addresses if path not in own]
+    mere = [path for path in record.addresses if path not in (*own, named)]
     found = [_address(f"{told}.{_plain(record.language)}", record, own)] if own else []
-    return [*found, _address(told, record, mere)] if record.language == record.languages[0] else [*found]
+    return [*found, _address(told, record, mere), *by_id] if is_first else [*found]
 
 
 def _address(id_: str, record: Article, paths: Iterable[str]) -> HelpAddress:
@@ -277,17 +281,20 @@ def _address(id_: str, record: Article, paths: Iterable[str]) -> HelpAddress:
 
 
 def _links(html: str) -> dict[str, Ref]:
-    """Links whose path ends as that of an article does; whether one is meant, only who knows all of them can tell."""
+    """Links whose path ends as that of an article does; whether one is meant, only who knows all of them can tell.
+
+    Nor can it be told here whether a host is one of the organisation's: its knowledge bases say that.
+    """
     found: dict[str, Ref] = {}
     for url in html_media.links(html):
         try:
             steps = [step for step in unquote(urlsplit(url).path).split("/") if step]
         except ValueError:
             continue
-        ending = _HASH.search(steps[-1]) if steps else None
+        ending = _HASH.search(_ENDING.sub("", steps[-1])) if steps else None
         if ending is None:
             continue
-        tongue = next((step for step in steps[:-1] if _LANGUAGE.fullmatch(step)), "")
+        tongue = next((step for step in steps[:-1] if _LANGUAGE.fullmatch(step) and step not in _NO_LANGUAGES), "")
         name = f"{ending[1]}.{_plain(tongue)}" if tongue else ending[1]
         found[url] = Ref(HELP_ADDRESS, name.lower())
     return found
