@@ -381,7 +381,7 @@ class Deliverer:
     def _later(self, key: UnitKey, step: Step, error: Postponed) -> Outcome:
         """What could not be done now; after many in a row nothing more is begun, or a dead store would take days."""
         self.postponed += 1
-        self._in_a_row += 1
+        self._in_a_row += bool(files_in(step.op.body))
         log.warning("operation.postponed", unit=key, operation=step.op.name, why=error.message)
         if self._in_a_row >= _IN_A_ROW and self.trouble is None:
             self.trouble = Refused(

@@ -7,11 +7,12 @@ from typing import Any
 
 import msgspec
 
-from mig import CATEGORY, Adopted, Call, Clock, Kind, Origin, Receipt, Rejected, digest
-from mig_crisp.client import CrispClient, segment
+from mig import CATEGORY, Adopted, Call, Clock, Kind, Origin, Postponed, Receipt, Rejected, digest
+from mig_crisp.client import CrispClient
 from mig_crisp.help_api import HelpApi, Locales, Shown, is_file, pictured, relinked, split
 from mig_crisp.help_folders import FolderHelp
 from mig_crisp.help_locale import LocaleHelp
+from mig_crisp.help_site import PublicSite
 from mig_crisp.help_written import (
     changed,
     edited,
@@ -55,7 +56,7 @@ class HelpCentre:
         self._names: dict[str, dict[str, str]] = {}
         """Of a locale's categories, by key."""
         self._clock = clock
-        self._client = client
+        self._site = PublicSite(client, api, settings, clock)
         self._api = api
         self._settings = settings
 
@@ -69,13 +70,12 @@ class HelpCentre:
         if verb == "help.article":
             return Receipt({"id": await self._api.make_article(body)})
         if verb == "help.redirect":
-            made = await self._client.write(
-                "POST", "/helpdesk/redirection", {"path": body["path"], "target": body["target"]}, may_refuse=True
-            )
-            return Receipt({"id": str(made.get("redirection_id") or "") if isinstance(made, Mapping) else ""})
+            return await self._site.redirect(str(body["path"]), str(body["target"]))
         key = str(body["key"])
         if verb == "help.links":
             return await self._relink(key, body)
+        if verb == "help.page":
+            return Receipt({"id": key, "url": await self._site.page(key)})
         if verb == "help.publish":
             write = bool(body["published"] or body["featured"])
             if not write:  # a new draft is one; one that is said again somebody may have shown to everybody
@@ -98,7 +98,7 @@ class HelpCentre:
         if verb == "help.article":
             key = await self._api.find_article(body)
             return Receipt({"id": key}) if key is not None else None
-        return await self._redirection(str(body["path"]))
+        return await self._site.redirection(str(body["path"]))
 
     async def revise(self, call: Call, old: Receipt) -> Receipt:
         """The same with another body; what somebody edited since is left as it is."""
@@ -112,6 +112,9 @@ class HelpCentre:
         key = str(body["key"])
         if verb == "help.links":
             return await self._relink(key, body, old)
+        if verb == "help.page":
+            new = await self.send(call)
+            return msgspec.structs.replace(new, unchanged=new.values == old.values)
         if verb == "help.about":
             return await self._describe(key, body, old)
         shown = await self._api.show(key)
@@ -136,7 +139,7 @@ class HelpCentre:
             await self._api.remove(key)
         elif verb == "help.redirect":
             for one in filter(None, key.split(",")):
-                await self._drop_redirection(one)
+                await self._site.drop(one)
         return True
 
     async def edited(self, kind: Kind, receipts: Mapping[str, Receipt]) -> str:
@@ -176,13 +179,6 @@ class HelpCentre:
         name = self._names[locale].get(key)
         return Shown(key=key, title=name) if name is not None else None
 
-    async def _drop_redirection(self, name: str) -> None:
-        try:
-            await self._client.write("DELETE", f"/helpdesk/redirection/{segment(name)}", may_refuse=True)
-        except Rejected as error:
-            if not error.field.endswith("not_found"):
-                raise
-
     async def adopt(self, call: Call) -> Adopted | None:
         """Look whether the effect of an operation stands there, by its path, name or title; nothing is written."""
         verb, body = call.op.verb, call.body
@@ -200,7 +196,7 @@ class HelpCentre:
             key = await self._api.find_article(body)
             return Adopted(receipt=Receipt({"id": key}), same=True) if key is not None else None
         if verb == "help.redirect":
-            there = await self._redirection(str(body["path"]))
+            there = await self._site.redirection(str(body["path"]))
             return Adopted(receipt=there, same=True) if there is not None else None
         return await self._adopt_fields(verb, str(body["key"]), body)
 
@@ -236,6 +232,9 @@ class HelpCentre:
         shown = await self._seen(key)
         if shown is None:
             return None
+        if verb == "help.page":
+            url = await self._api.url(key)
+            return Adopted(receipt=Receipt({"id": key, "url": url}), same=True) if url else None
         if verb == "help.links":
             rows: Any = body["links"]
             links = led_to(rows)
@@ -243,7 +242,7 @@ class HelpCentre:
             led = msgspec.json.encode(links, order="sorted").decode()
             return Adopted(receipt=Receipt({"id": key, "links": led}), same=same)
         if verb == "help.publish":
-            url = await self._api.url(key) if shown.published else ""
+            url = await self._api.url(key) if shown.published and self._api.names_shelves else ""
             state = _state(body) | {"published": shown.published}
             if "featured" in state:
                 state["featured"] = shown.featured
@@ -305,7 +304,10 @@ class HelpCentre:
         """Bring an article to a state; remembered is the one that is wanted."""
         if write:
             await self._api.publish(key, published=state["published"], featured=state["featured"])
-        url = await self._url(key) if state["published"] and body["published"] else ""
+        shows = state["published"] and body["published"]
+        url = (
+            await self._site.url(key) if shows and self._api.names_shelves else ""
+        )  # in the tree `help.page` asks for it
         known = {name: digest(value) for name, value in _state(body).items()}
         return Receipt({"id": key, "url": url}, unchanged=not write, written=known)
 
@@ -314,13 +316,6 @@ class HelpCentre:
         now = {"published": shown.published, "featured": shown.featured}
         ours = {name: value for name, value in _state(body).items() if old.written.get(name) == digest(now[name])}
         return await self._publish(shown.key, body, now | ours, write=now | ours != now)
-
-    async def _url(self, key: str) -> str:
-        """Where it is read; asked again as long as a read may lag behind its publication."""
-        until = self._clock.monotonic() + self._settings.read_lag_s
-        while not (url := await self._api.url(key)) and self._clock.monotonic() < until:
-            await self._clock.sleep(_PAUSE_S)
-        return url
 
     async def _relink(self, key: str, body: Mapping[str, Any], old: Receipt | None = None) -> Receipt:
         """Links to articles that have their new addresses by now; the rest of the text is not touched.
@@ -333,23 +328,12 @@ class HelpCentre:
         receipt = Receipt({"id": key, "links": msgspec.json.encode(links, order="sorted").decode()})
         shown = await self._api.show(key) if links else None
         content = relinked(shown.content, wanted) if shown is not None else ""
-        if shown is not None and content != shown.content:
+        written = shown is not None and content != shown.content
+        if written:
             await self._api.write(key, {"content": content})
-            return receipt
-        return msgspec.structs.replace(receipt, unchanged=True)
-
-    async def _redirection(self, path: str) -> Receipt | None:
-        number, seen = 1, set[str]()
-        while rows := await self._client.get(f"/helpdesk/redirections/{number}"):
-            found = [row for row in rows if isinstance(row, Mapping) and str(row.get("redirection_id")) not in seen]
-            for row in found:
-                if row.get("path") == path:
-                    return Receipt({"id": str(row["redirection_id"])})
-            if not found:
-                return None
-            seen.update(str(row.get("redirection_id")) for row in found)
-            number += 1
-        return None
+        if not set(body.get("awaited") or ()) <= links.keys():
+            raise Postponed("articles it links to have no address yet", "The next run leads the links to them.")
+        return msgspec.structs.replace(receipt, unchanged=not written)
 
 
 def _state(body: Mapping[str, Any]) -> dict[str, bool]:

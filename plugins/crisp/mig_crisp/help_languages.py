@@ -27,7 +27,7 @@ def meant(ref: Ref, look: Lookup, settings: CrispSettings) -> tuple[Ref | None, 
         None: there is none. One nobody can read (yet) where there is no other.
     """
     own = _at(ref, look)
-    if own is not None and _is_public(own, settings):
+    if own is not None and is_public(own, settings):
         return own.ref, False
     whole, _, language = ref.id.rpartition(".")
     any_of = own or _at(Ref(HELP_ADDRESS, whole), look)
@@ -36,7 +36,7 @@ def meant(ref: Ref, look: Lookup, settings: CrispSettings) -> tuple[Ref | None, 
     wanted = locale_of(language, settings) if whole else ""
     for one in _in_order(any_of, wanted, look, settings):
         other = look(ref_of(any_of, one))
-        if isinstance(other, Article) and _is_public(other, settings):
+        if isinstance(other, Article) and is_public(other, settings):
             return other.ref, not wanted or locale_of(one, settings) != wanted
     return (own.ref if own is not None else None), False
 
@@ -88,7 +88,7 @@ def _in_order(article: Article, locale: str, look: Lookup, settings: CrispSettin
     return list(dict.fromkeys([*near, *default, *article.languages[:1], *by_locale]))
 
 
-def _is_public(article: Article, settings: CrispSettings) -> bool:
+def is_public(article: Article, settings: CrispSettings) -> bool:
     """Whether everybody can read it there: published, and the one of its languages that its locale has."""
     if article.status != "published" or article.internal or article.deleted:
         return False

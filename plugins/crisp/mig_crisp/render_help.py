@@ -26,7 +26,7 @@ from mig import (
     Unit,
     digest,
 )
-from mig_crisp.help_languages import is_home, meant
+from mig_crisp.help_languages import is_home, is_public, meant
 from mig_crisp.help_markdown import markdown
 from mig_crisp.help_place import joined_name, shelves
 from mig_crisp.help_signs import destination
@@ -157,6 +157,10 @@ class _Article:
             "named": root.title,
         }
         operations.append(_put("publish", root, state, requests=2))
+        if tree and root.status == "published":
+            # When all are published: a site that has to be refreshed is refreshed once.
+            page = {"key": _KEY, "named": root.title}
+            operations.append(msgspec.structs.replace(_put("page", root, page, requests=3, phase=1), carries=()))
         if self._links:
             operations.append(self._relinked(written.text))
         operations += self._redirections(declined)
@@ -227,7 +231,7 @@ class _Article:
         if other is not None and home is not False:
             self._links[url] = other
             self._elsewhere |= {url} if is_elsewhere else set()
-        if home and not (isinstance(article, Article) and article.status == "published"):
+        if home and not (isinstance(article, Article) and is_public(article, self._settings)):
             self._staying.add(url)
 
     def _hole(self, value: object) -> str:
@@ -239,19 +243,22 @@ class _Article:
 
         Its name for the text and for where the others stand makes it due again when either changes.
         """
+        tree = self._office.help_api == "tree"
         links = [
             {
                 "old": _in_text(url),
-                "new": FromReceipt("publish", of=ref, value="url", default="", required=False),
+                "new": FromReceipt("page" if tree else "publish", of=ref, value="url", default="", required=False),
                 "to": self._path_of(ref),
                 # What a link says beyond its page goes with it; a digest is made of this, so only where there is some.
                 **({"rest": rest} if (rest := _rest(url)) else {}),
             }
             for url, ref in sorted(self._links.items())
         ]
-        body = {"key": _KEY, "links": links, "text": digest(text)}
+        body: dict[str, Any] = {"key": _KEY, "links": links, "text": digest(text)}
+        if tree:  # its page may show later than it was published
+            body["awaited"] = sorted(_in_text(url) for url, ref in self._links.items() if self._is_public(ref))
         # It carries nothing, so that it is due whenever the text was told anew, also in the phase after that.
-        return msgspec.structs.replace(_put("links", self._root, body, requests=2, phase=1), carries=())
+        return msgspec.structs.replace(_put("links", self._root, body, requests=2, phase=2 if tree else 1), carries=())
 
     def _of_links(self) -> str:
         """What links between articles lose."""
@@ -263,6 +270,10 @@ class _Article:
             f"{staying} links still lead to the old help centre: to nothing that is known and can be read here",
         ]
         return "; ".join(why for why, many in zip(whys, (places, others, staying), strict=True) if many)
+
+    def _is_public(self, ref: Ref) -> bool:
+        other = self._look(ref)
+        return isinstance(other, Article) and is_public(other, self._settings)
 
     def _path_of(self, ref: Ref) -> str:
         other = self._look(ref)
@@ -286,7 +297,7 @@ class _Article:
                 declined.append(Declined(record.ref, Fate.ARCHIVE, f"{why}: `mig ids` lists old and new"))
                 continue
             # The usual one: each costs a request, and the others are guesses of the source's plugin.
-            body = {"path": record.paths[0], "target": FromReceipt("publish", value="url")}
+            body = {"path": record.paths[0], "target": FromReceipt("page", value="url")}
             rows.append(_redirection(record, body, marker(self._unit.origin, record.ref, 1)))
         return rows
 
@@ -299,6 +310,7 @@ def _redirection(record: HelpAddress, body: dict[str, Any], mark: str) -> Operat
         body=body,
         carries=(record.ref,),
         marker=mark,
+        phase=2,
         cost=(("crisp.requests", 1),),
     )
 
