@@ -8,9 +8,9 @@ from itertools import zip_longest
 import pytest
 
 from audited import Audited, audited, told, with_phones
-from damages import DAMAGES, Hurt
+from damages import DAMAGES, OLD_ADDRESSES, Hurt
 from desk_made import write_organisation
-from help_made import with_help_centre
+from help_made import with_help_centre, write_help_centre
 from mig_verify.found import Found
 from mig_verify.result import Result
 
@@ -24,6 +24,17 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Audited]:
     with_help_centre(folder / "organisation.jsonl")
     settings = {"max_text": "120"}  # so that some texts need parts
     with audited(folder, dataset=folder / "organisation.jsonl", settings=settings) as made:
+        report = made.migrate()
+        assert report.status == "completed", report.error
+        yield made
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Audited]:
+    """A help centre over the newer interface, migrated."""
+    folder = tmp_path_factory.mktemp("redirected")
+    write_help_centre(folder / "help.jsonl")
+    with audited(folder, dataset=folder / "help.jsonl", switches={"helpdesk": "tree"}) as made:
         report = made.migrate()
         assert report.status == "completed", report.error
         yield made
@@ -86,6 +97,22 @@ def test_damage_is_found(name: str, desk: Audited, heard: Told) -> None:
     if name not in heard:
         heard.update(audit(COMPANIONS[name], desk))
     check(*heard[name])
+
+
+@pytest.mark.parametrize("name", OLD_ADDRESSES)
+def test_damage_to_old_addresses_is_found(name: str, tree: Audited) -> None:
+    with tree.damaged() as workspace:
+        hurt = OLD_ADDRESSES[name](workspace)
+        result = tree.audit()
+    check(hurt, result)
+
+
+def test_a_redirection_of_somebody_else_is_no_damage(tree: Audited) -> None:
+    with tree.damaged() as workspace:
+        target = next(iter(workspace.helpdesk.redirections.live.values())).target
+        tree.workspace.add_redirection_by_hand("/payments", target)
+        result = tree.audit()
+    assert result.found == [], told(result)
 
 
 def test_after_all_of_it_was_undone_it_is_clean(desk: Audited) -> None:

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 from help_made import ARTICLES, BILLING, INVOICES, PICTURE
-from mig_crisp.sandbox.helpdesk import Article, Category
+from mig_crisp.sandbox.helpdesk import Article, Category, Redirection
 from mig_crisp.sandbox.workspace import Message, Profile, Session, Workspace
 
 Desk = Workspace
@@ -33,6 +33,8 @@ class Hurt:
 
 Damage = Callable[[Desk], Hurt]
 DAMAGES: dict[str, Damage] = {}
+OLD_ADDRESSES: dict[str, Damage] = {}
+"""Damages to redirections, which only the newer interface to the help centre has."""
 
 
 def damage(name: str) -> Callable[[Damage], Damage]:
@@ -1228,3 +1230,76 @@ def _(desk: Desk) -> Hurt:
     _data(twin, source_id="made-up")
     desk.sessions.live[twin.session_id] = twin
     return Hurt("orphaned", "conversation", "made-up", level="census")
+
+
+# ---- redirections ----------------------------------------------------------------------------------------------------
+
+
+def old_address(name: str) -> Callable[[Damage], Damage]:
+    """Name a damage to redirections."""
+
+    def keep(function: Damage) -> Damage:
+        assert name not in OLD_ADDRESSES
+        OLD_ADDRESSES[name] = function
+        return function
+
+    return keep
+
+
+def _redirections(desk: Desk, name: str, language: str = "en_us") -> tuple[list[Redirection], str]:
+    """Those of an article in a language, the usual one first, and the source's id of it."""
+    path = ARTICLES[name].path(language)
+    found = sorted(desk.helpdesk.redirections.live.values(), key=lambda one: one.path != path)
+    assert found[0].path == path
+    return [one for one in found if one.target == found[0].target], f"{ARTICLES[name].id}.{language}"
+
+
+@old_address("an old address is not redirected any more")
+def _(desk: Desk) -> Hurt:
+    rows, name = _redirections(desk, "pay")
+    desk.helpdesk.redirections.drop(rows[0].redirection_id)
+    return Hurt("mismatched", "article", name, "extra.redirections", "values")
+
+
+@old_address("the address by the id of an article is not redirected any more")
+def _(desk: Desk) -> Hurt:
+    rows, name = _redirections(desk, "pay")
+    one = next(row for row in rows if row.path == f"/articles/{ARTICLES['pay'].id}")
+    desk.helpdesk.redirections.drop(one.redirection_id)
+    return Hurt("mismatched", "article", name, "extra.redirections", "values")
+
+
+@old_address("no old address is redirected any more")
+def _(desk: Desk) -> Hurt:
+    _, name = _redirections(desk, "refund")
+    desk.helpdesk.redirections.live.clear()
+    return Hurt("mismatched", "article", name, "extra.redirections", "values")
+
+
+@old_address("an old address leads to another article")
+def _(desk: Desk) -> Hurt:
+    (one, *_), name = _redirections(desk, "pay")
+    one.target = _redirections(desk, "refund")[0][0].target
+    return Hurt("mismatched", "article", name, "extra.redirections", "values")
+
+
+@old_address("an address of another article leads to one")
+def _(desk: Desk) -> Hurt:
+    (one, *_), _ = _redirections(desk, "pay")
+    (other, *_), name = _redirections(desk, "refund")
+    one.target = other.target
+    return Hurt("mismatched", "article", name, "extra.redirections", "values")
+
+
+@old_address("an old address leads nowhere")
+def _(desk: Desk) -> Hurt:
+    (one, *_), name = _redirections(desk, "pay", "de")
+    one.target = "https://example.org/"
+    return Hurt("mismatched", "article", name, "extra.redirections", "values")
+
+
+@old_address("another address is redirected than the old one")
+def _(desk: Desk) -> Hurt:
+    (one, *_), name = _redirections(desk, "pay")
+    one.path += "9"
+    return Hurt("mismatched", "article", name, "extra.redirections", "values")

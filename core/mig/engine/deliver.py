@@ -278,13 +278,15 @@ class Deliverer:
         steps = diff(decided, known, moved=moved, phase=phase, everything=self._remap)
         last = max((operation.phase for operation in decided.operations), default=0)
         self.waiting_phases = max(self.waiting_phases, last)
+        # A changed record whose operation waits for a later phase is not done in this one: it would be unchanged then.
+        due = steps if last <= phase else diff(decided, known, moved=moved, phase=last, everything=self._remap)
         tails = frozenset(operation.name for operation in decided.operations if operation.tail)
         carriers: dict[Ref, list[str]] = {}
         for operation in decided.operations:
             for ref in operation.carries:
                 carriers.setdefault(ref, []).append(operation.name)
         return Delivery(
-            decided, steps, known, last > phase, carriers, frozenset(step.op.name for step in steps), tails, version
+            decided, steps, known, last > phase, carriers, frozenset(step.op.name for step in due), tails, version
         )
 
     async def _needed(self, plan: Delivery, phase: int, above: tuple[UnitKey, ...]) -> None:

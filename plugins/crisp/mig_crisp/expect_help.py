@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -18,6 +19,7 @@ IN_ARTICLE = "its article shows it"
 FILE = "file"
 """In place of the address of a file of ours, which only the upload tells."""
 _AUTHORITY = re.compile(r"(?:https?:)?//(?:[^/?#@]*@)?([^/?#:]+)", re.IGNORECASE)
+_NAME = re.compile(r"[/-]((?=[a-z]*[0-9])[0-9a-z]{6,24})/?\Z")
 _NUMBERED = re.compile(r" -> mig-file:(\d*)\Z")
 """The same in an outline, with the place of the file in its unit; without one the source showed a file on Crisp."""
 
@@ -36,7 +38,8 @@ def expect_help(unit: Unit, look: Lookup, settings: CrispSettings, office: Offic
     numbered = _outline(root, files, look, settings)
     named = [_NUMBERED.search(one) for one in (*numbered.images, *numbered.links)]
     order = [files[int(one[1])].ref if one[1] else None for one in named if one is not None]
-    return Expected([_article(root, numbered, look, office)], beside, held=held, files=order)
+    old = [record for record in unit.records if isinstance(record, HelpAddress)]
+    return Expected([_article(root, numbered, old, look, office)], beside, held=held, files=order)
 
 
 def _category(root: Category, look: Lookup, office: Office) -> Category:
@@ -74,13 +77,16 @@ def _outline(root: Article, files: list[Attachment], look: Lookup, settings: Cri
     return of_html(root.html, address)
 
 
-def _article(root: Article, numbered: Outline, look: Lookup, office: Office) -> Article:
+def _article(root: Article, numbered: Outline, old: list[HelpAddress], look: Lookup, office: Office) -> Article:
     shelf = look(root.categories[0]) if root.categories else None
     images, links = ([_NUMBERED.sub(f" -> {FILE}", one) for one in many] for many in (numbered.images, numbered.links))
     outline = msgspec.structs.replace(numbered, images=images, links=links)
     extra: dict[str, Any] = {"locale": root.language, **shown(outline)}
     if isinstance(shelf, Category):
         extra["shelf"] = shelf_name(shelf, look, office)
+    if office.help_api == "tree" and root.status == "published":
+        redirected = old_addresses(one.paths[0] for one in old if one.paths)
+        extra |= {"redirections": redirected} if redirected else {}
     author = office.author(root.author, look) if office.help_api == "tree" else None
     if author is not None and "user_id" in author:
         extra["author"] = author["user_id"]
@@ -158,6 +164,15 @@ def _article_of(address: Ref, look: Lookup) -> Article | None:
 
 def _can_be_read(article: Article) -> bool:
     return article.status == "published" and not (article.deleted or article.internal)
+
+
+def old_addresses(paths: Iterable[str]) -> list[str]:
+    """Old addresses as they are compared: by what an article's end in, without its slug, which may have been another.
+
+    What ends otherwise is nobody's but a person's on the target, and a hash of letters alone is not told from a word.
+    """
+    named = [(path.rpartition("/"), _NAME.search(path)) for path in paths]
+    return sorted({f"{parts[0]}/{name[1]}" for parts, name in named if name is not None})
 
 
 def shelf_name(shelf: Category, look: Lookup, office: Office) -> str:

@@ -115,6 +115,10 @@ class HelpApi(Protocol):
         """The public addresses of a locale's articles, with their titles."""
         ...
 
+    def redirections(self) -> AsyncIterator[list[tuple[str, str]]]:
+        """Pages of old addresses, each with where it leads."""
+        ...
+
     async def remove(self, key: str) -> None:
         """Remove an article; gone already is done."""
         ...

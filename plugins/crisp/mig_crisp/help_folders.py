@@ -141,6 +141,16 @@ class FolderHelp:
             number += 1
         return found
 
+    async def redirections(self) -> AsyncIterator[list[tuple[str, str]]]:
+        number, seen = 1, set[str]()
+        while rows := await self._client.get(f"/helpdesk/redirections/{number}"):
+            fresh = [row for row in rows if isinstance(row, Mapping) and str(row.get("redirection_id")) not in seen]
+            if not fresh:
+                return
+            seen.update(str(row.get("redirection_id")) for row in fresh)
+            yield [(str(row.get("path") or ""), str(row.get("target") or "")) for row in fresh]
+            number += 1
+
     async def remove(self, key: str) -> None:
         try:
             await self._client.write("DELETE", _path("path", key), may_refuse=True)

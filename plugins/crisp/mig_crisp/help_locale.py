@@ -161,6 +161,11 @@ class LocaleHelp:
             found |= {str(row.get("url") or ""): str(row.get("title") or "") for row in rows}
         return found
 
+    async def redirections(self) -> AsyncIterator[list[tuple[str, str]]]:
+        """This interface has none."""
+        return
+        yield  # an iterator all the same
+
     async def remove(self, key: str) -> None:
         locale, name = split(key)
         await _gone(self._client, f"{_at(locale)}/article/{segment(name)}")

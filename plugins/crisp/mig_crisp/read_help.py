@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from mig import ARTICLE, CATEGORY, Article, Category, Kind, Present, Ref, Standing
-from mig_crisp.expect_help import FILE, shown
+from mig_crisp.expect_help import FILE, old_addresses, shown
 from mig_crisp.help_api import HelpApi, Locales, Shelf, Shown, is_file, split
 from mig_crisp.help_outline import of_markdown
 from mig_crisp.help_outline_text import same_address
@@ -33,6 +33,8 @@ class HelpReader:
         """Locales and titles by public address."""
         self._names: dict[str, dict[str, Shelf]] = {}
         """Categories of a locale by key."""
+        self._old: dict[str, list[str]] | None = None
+        """Old addresses by where they lead."""
 
     async def pages(self, kind: Kind, checkpoint: bytes | None) -> AsyncIterator[Standing]:
         """All of a kind, locale by locale; articles without their text."""
@@ -67,11 +69,24 @@ class HelpReader:
             extra["shelf"] = await self._shelf_name(found.shelf)
         if found.author:
             extra["author"] = found.author
+        if old := await self._old_addresses(found):
+            extra["redirections"] = old
         record = _article(found, extra)
         before, after = [*outline.images, *outline.links], [*images, *links]
         pairs = zip(before, after, strict=True)
         files = [_address(one) for one, other in pairs if _address(other) == FILE]
         return Present(kind=ARTICLE, target_id=target_id, records=[record], whole=True, files=files)
+
+    async def _old_addresses(self, found: Shown) -> list[str]:
+        """The addresses that are redirected to an article everybody reads."""
+        if self._old is None:
+            known: dict[str, list[str]] = {}
+            async for page in self._api.redirections():
+                for path, target in page:
+                    known.setdefault(target.rstrip("/"), []).append(path)
+            self._old = known
+        url = await self._api.url(found.key) if self._old and found.published else ""
+        return old_addresses(self._old.get(url.rstrip("/"), [])) if url else []
 
     async def _category(self, shelf: Shelf) -> Present:
         locale = split(shelf.key)[0]
