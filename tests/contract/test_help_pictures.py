@@ -130,3 +130,21 @@ def test_a_picture_that_a_page_fills_in_late_is_moved(tmp_path: Path) -> None:
     with moved(tmp_path, "locale", html=f"<p><img alt='late' src='{FAR}' data-src='{PICTURE}'></p>") as desk:
         assert "sandbox" in shown(desk)["late"] or "127.0.0.1" in shown(desk)["late"]
         is_clean(desk)
+
+
+@pytest.mark.parametrize("api", ["locale", "tree"])
+def test_files_that_frames_objects_and_links_show_are_moved(tmp_path: Path, api: str) -> None:
+    html = (
+        f"<p>a</p><iframe src='{PICTURE}' title='frame'></iframe><object data='{SECOND}' title='object'></object>"
+        f"<p><a href='{SECOND}'>link</a> <img alt='sizes' srcset='{PICTURE} 2x'></p>"
+        "<table><tr><td>b</td><td><embed src='https://example.org/x.swf' title='far'></td></tr></table>"
+    )
+    with moved(tmp_path, api, html=html) as desk:
+        found = in_markdown(zones(desk)["content"])
+        stored = {one["url"] for one in desk.workspace.bucket()}
+        links = dict(found.links)
+        assert {name for name, url in links.items() if url in stored} == {"frame", "object", "link"}
+        assert links["far"] == "https://example.org/x.swf"
+        assert dict(found.pictures)["sizes"] in stored
+        result = desk.audit()
+        assert result.found == [], told(result)

@@ -102,6 +102,8 @@ def test_what_is_no_box_after_all_keeps_its_parts_and_is_told(inner: str) -> Non
         ("<img alt=x>", "without an address"),
         ("<map><area href=/x alt=X></map>", "places of a picture"),
         ("<select><option>o</select>", "choices of a form"),
+        ("<video src=/v poster=/p></video>", "before it plays"),
+        ("<img srcset='/a 1x, /b 2x'>", "further sizes"),
         ("<table><tr><td>a<td><iframe src='https://youtu.be/dQw4w9WgXcQ'></iframe></table>", "players"),
     ],
 )

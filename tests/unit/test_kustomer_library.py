@@ -236,6 +236,18 @@ def test_what_is_a_picture_and_what_is_none(body: str, urls: list[str]) -> None:
     assert [one.url for one in media(body)] == urls
 
 
+def test_files_on_the_sources_own_hosts_are_found_in_whatever_shows_them() -> None:
+    own = "https://acme.kustomer.help"
+    body = (
+        f"<iframe src='{own}/files/a.pdf'></iframe><object data='{own}/b.pdf'></object><embed src='{own}/media/c'>"
+        f"<a href='{own}/files/d.xlsx'>d</a><a href='/manual.pdf'>e</a><img srcset='{own}/f.png 2x, {own}/g.png 3x'>"
+        f"<a href='{own}/en_us/page-580b752b9'>no</a><a href='{own}/page.html'>no</a><iframe src='https://e.org/x.pdf'></iframe>"
+        "<a href='https://e.org/y.pdf'>no</a><iframe src='https://www.youtube.com/embed/dQw4w9WgXcQ'></iframe>"
+    )
+    names = ("/files/a.pdf", "/b.pdf", "/media/c", "/files/d.xlsx")
+    assert [one.url for one in media(body)] == [*(own + name for name in names), "/manual.pdf", f"{own}/f.png"]
+
+
 @pytest.mark.parametrize("body", ["<img " * 40_000, "<a href='" * 40_000, "<script>" * 40_000, "<!--" * 40_000])
 def test_a_body_that_never_closes_anything_costs_no_time(body: str) -> None:
     assert len(media(body)) + len(links(body)) <= 2

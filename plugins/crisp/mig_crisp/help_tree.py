@@ -193,6 +193,8 @@ class Tree:
             self._end("a")
         if name in ("video", "audio") and not self._now & HIDDEN:
             self._edge()
+            if address_in(attributes, "poster"):
+                self._lose("dropped", "{} pictures that a player shows before it plays")
             player = Embed("media", address_in(attributes, "src", "data-src"), title_of(attributes))
             self._put(player)
             self._players.append(player)
@@ -238,6 +240,8 @@ class Tree:
             url = picture_in(attributes)
             if not url:
                 self._lose("dropped", "{} pictures without an address")
+            elif "," in attributes.get("srcset", "").strip().rstrip(","):
+                self._lose("dropped", "{} pictures in further sizes")
             alt = BLANKS.sub(" ", attributes.get("alt", "")).strip()
             self._put(Picture("" if SCRIPT.match(url) else url, alt, self._link()))
         elif name in ("iframe", "embed", "object"):

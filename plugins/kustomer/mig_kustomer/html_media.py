@@ -17,9 +17,17 @@ _BETWEEN = re.compile(r"[\s/]*+")
 _RAW_TEXT = {name: re.compile(f"</{name}", re.IGNORECASE) for name in ("script", "style", "textarea", "title")}
 """Where tags end whose content is no markup."""
 _SHOWN = frozenset({"img", "video", "audio", "source"})
-_LEADING = frozenset({"a", "area", "iframe"})
+_LEADING = frozenset({"a", "area", "iframe", "embed", "object"})
+"""What may lead to a page: a file is moved of these only where one is named, or lies where the source keeps them."""
 _LATE = ("data-src", "data-original", "data-lazy-src", "data-lazy")
 """Where the address of a picture stands that a page fills in when it is scrolled to."""
+_NAMES = {
+    **dict.fromkeys(("a", "area"), ("href",)),
+    **dict.fromkeys(("iframe", "embed"), (_LATE[0], "src")),
+    "object": (_LATE[0], "data"),
+    "img": (*_LATE, "src"),
+}
+"""Where an element says what it shows or leads to."""
 _UNREAD = re.compile(r"[\t\r\n]")
 """Blanks browsers take out of addresses."""
 _SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*+):")
@@ -77,14 +85,15 @@ def media(body: str) -> list[Shown]:
     """Each distinct address that the body shows something by, in its order.
 
     That is the `src` of img, video, audio and source, where a page fills a picture in late its `data-src` or the like
-    (what stands in `src` until then nobody is meant to see), and the `href` of
-    links with a `data-media-id` or to where Kustomer keeps files. An address that is no https, http or data and not
-    relative is none.
+    (what stands in `src` until then nobody is meant to see), where a picture has none the first of its `srcset`; and
+    what links, frames, embeds and objects lead to, if it has a `data-media-id` or is a file on a host of Kustomer's or
+    of no host. An address that is no https, http or data and not relative is none.
     """
     found: dict[str, Shown] = {}
     for tag in _tags(body):
-        names = ("href",) if tag.name in ("a", "area") else (*_LATE, "src") if tag.name == "img" else ("src", _LATE[0])
-        url = next(filter(None, map(tag.read, names)), "")
+        url = next(filter(None, map(tag.read, _NAMES.get(tag.name, ("src", _LATE[0])))), "")
+        if not url and tag.name == "img":
+            url = next(iter((tag.read("srcset") or tag.read("data-srcset")).split()), "").rstrip(",")
         media_id = tag.read("data-media-id")
         if not _leads_somewhere(url) or (tag.name in _LEADING and not media_id and not _holds_files(url)):
             continue
@@ -155,7 +164,7 @@ def _holds_files(url: str) -> bool:
         return False
     if host and not _KUSTOMER.search(host):
         return False
-    return bool(_FILE_PATH.search(parts.path)) or host.endswith(".amazonaws.com")
+    return bool(_FILE_PATH.search(parts.path)) or host.endswith(".amazonaws.com") or bool(_mime(url))
 
 
 def _name(url: str, alt: str) -> str:
