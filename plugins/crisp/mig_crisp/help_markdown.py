@@ -266,10 +266,16 @@ def _letters(node: Node) -> int:
     )
 
 
-def _is_divided(node: Node) -> bool:
-    """Whether there are headings or tables in a block."""
-    inner = [child for child in node.children if isinstance(child, Node)]
-    return any(one.name in HEADINGS or one.name == "table" or (one.name != "pre" and _is_divided(one)) for one in inner)
+def _is_divided(node: Node, *, deep: bool = False) -> bool:
+    """Whether there are headings or tables in a block, or boxes in something in it."""
+    for child in node.children:
+        if not isinstance(child, Node) or child.name == "pre":
+            continue
+        if child.name in HEADINGS or child.name == "table" or (deep and child.name == "box"):
+            return True
+        if _is_divided(child, deep=deep or child.name != "box"):
+            return True
+    return False
 
 
 def _block(sort: str, text: str) -> list[Block]:
