@@ -101,6 +101,8 @@ def pages(desk: Desk) -> Iterator[Page]:
             version = shown or desk.get("kb_versions", _id(named.get("latestVersion")))
             told = {} if version is None else facts(version)
             public = shown is not None and {held.get("status"), told.get("status")} == {"published"}
+            stands = [one["id"] for one in held.get("categories") or [] if (one["id"], language) in shelves]
+            public = public and (not stands or any(is_lit(desk, one, language) for one in stands))
             places = [shelves.get((one["id"], language), "") for one in held.get("categories") or []]
             yield Page(
                 row["id"],
@@ -129,6 +131,16 @@ def shelf_names(desk: Desk) -> Iterator[tuple[tuple[str, str], str]]:
             base = bases[facts(row)["knowledgeBase"]]
             names[0] = names[0] if base["default"] else f"{base['name']}: {names[0]}"
             yield (row["id"], language), " / ".join(names)
+
+
+def is_lit(desk: Desk, shelf: str, language: str) -> bool:
+    """Whether a category and those above it are switched on in a language."""
+    above: Json | None = desk.get("kb_categories", shelf)
+    while above is not None and not facts(above)["root"] and language in facts(above)["langs"]:
+        if not facts(above)["published"] or facts(above)["langs"][language]["disabled"]:
+            return False
+        above = desk.get("kb_categories", facts(above).get("parent"))
+    return True
 
 
 def locale_of(language: str) -> str:

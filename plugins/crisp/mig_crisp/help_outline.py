@@ -380,7 +380,8 @@ class _Sheet:
 
     def take_code(self, value: str, more: str) -> None:
         if self.cells:
-            self.part()
+            if value.strip():
+                self.part()
             self.bare(f" {value} ")
             return
         lines = [line.rstrip() for line in value.split("\n")]

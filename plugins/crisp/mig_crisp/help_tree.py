@@ -266,7 +266,7 @@ class Tree:
             return
         while closes and any(self._in_scope(other, barriers) for other in closes):
             self._pop_to(max(self._places[other][-1] for other in closes if self._places.get(other)))
-        if name not in TABLE_PARTS:
+        if name not in TABLE_PARTS and name not in ("option", "optgroup", "legend"):
             self._block_begins()
         if name in HEADINGS:
             bits &= ~BOLD
