@@ -55,6 +55,7 @@ BODIES = (
     "<iframe src=/help/a title=T></iframe><a href=/help/a>to it</a>",
     "<table><tr><td><code>a\\|b</code><td><code>\\</code></table>",
     "<ol start=1000000000><li>a</ol><ol start=' +7 '><li>a</ol><ol start=3x><li value=2>a</ol>",
+    "<ul><li>a<ol start=3><li>b<li>c</ol><li>d</ul>",
     "<iframe srcdoc='<p>x' title=a></iframe><iframe title=b></iframe><iframe src=about:blank title=c></iframe>",
     "<p style='visibility:hidden'>x</p><dialog>y</dialog><dialog open>z</dialog>a<rp>(</rp><canvas>c</canvas>",
 )
@@ -188,13 +189,13 @@ def _blocks(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     )
 
 
-def _leaves(phrases: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    return st.one_of(_within(("p", "h2", "h3", "pre", "p class=note"), phrases), FRAMES, phrases)
+def _leaves(phrases: st.SearchStrategy[str], *more: str) -> st.SearchStrategy[str]:
+    return st.one_of(_within(("p", "h2", "h3", "p class=note", *more), phrases), FRAMES, phrases)
 
 
-CARDS = _linked(st.recursive(_leaves(PLAIN), _blocks, max_leaves=4))
+CARDS = _linked(st.recursive(_leaves(PLAIN) | st.just("<pre>code</pre>"), _blocks, max_leaves=4))
 """Links around blocks; a link in a link is no HTML."""
-ARTICLES = st.lists(st.recursive(_leaves(PHRASES) | CARDS, _blocks, max_leaves=8), max_size=4).map("".join)
+ARTICLES = st.lists(st.recursive(_leaves(PHRASES, "pre") | CARDS, _blocks, max_leaves=8), max_size=4).map("".join)
 
 
 @given(ARTICLES)

@@ -174,7 +174,7 @@ class _Writer:
         written = []
         for number, blocks in items:
             sign = f"{number}. " if node.name == "ol" else "* "
-            tightly = tight and not any(one.sort == other.sort for one, other in pairwise(blocks))
+            tightly = tight and not any(_apart(one, other) for one, other in pairwise(blocks))
             text = "\n".join(block.text for block in blocks) if tightly else joined(blocks)
             written.append(_led(text, sign, " " * len(sign)))
         return [*before, *_block(node.name, ("\n" if tight else "\n\n").join(written))]
@@ -255,6 +255,11 @@ def _with_lists(children: Sequence[Child]) -> list[Child]:
             listing = None
             found.append(child)
     return found
+
+
+def _apart(one: Block, other: Block) -> bool:
+    """Whether an empty line must part a list from what it follows: only numbers from one begin a list without."""
+    return one.sort == other.sort or (other.sort == "ol" and not other.text.startswith("1. "))
 
 
 def _letters(node: Node) -> int:
