@@ -82,7 +82,7 @@ class Files:
         if places is None:
             return "unread", "", "its text shows other files than it must: which is which cannot be told"
         if not places:
-            return "unread", "", "its text shows no file in its place"
+            return "kept", "", "its text must show no file of ours in its place"
         expected = await self._content(self._source, want)
         actual: Content | str = ""
         for url in places:
@@ -164,7 +164,3 @@ class Files:
                 expected=expected,
                 actual=actual,
             )
-
-    def counts(self) -> dict[str, int]:
-        """How many files ended how."""
-        return dict(self._scratch.rows("SELECT verdict, count(*) FROM bytes GROUP BY verdict"))

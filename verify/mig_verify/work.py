@@ -257,10 +257,11 @@ class _Work:
             self._found += more
         self._claims += [("records in threads", self._claim_threads(inspector)), ("profiles and files", claim)]
         counts = dict(self._scratch.rows("SELECT verdict, count(*) FROM bytes GROUP BY verdict"))
+        kept = counts.pop("kept", 0)  # by their own addresses: nothing on the target is a copy of them
         level = self._levels["bytes"]
         level.checked = sum(counts.values()) - counts.get("unread", 0)
         files = self._scratch.count("SELECT count(*) FROM drawn WHERE kind IN (?, ?)", FILES)
-        level.unchecked = max(files - level.checked, 0)
+        level.unchecked = max(files - kept - level.checked, 0)
         for kind in FILES:
             if wrong_files := {ref for ref in self._wrong() if ref.kind == kind}:
                 inspector.tallies[kind].mismatched += len(wrong_files)

@@ -159,7 +159,8 @@ class Check:
         if status in (200, 206):
             locales = await list_locales(self._client)
             api = self._office.help_api or "unknown"
-            text = f"present, spoken to as {api}; locales: {', '.join(locales) or 'none'}"
+            there = ", ".join(locales) or "none"
+            text = f"present, spoken to as {api}; locales: {there} (others are made when they are needed)"
             hint = "A locale that is missing is made when its first article is moved; your plan may allow only so many."
             if locales and (closed := await self._status(_ARTICLES[api].format(locales[0]))) in (401, 403):
                 text += f"; its articles are closed to this token (status {closed})"

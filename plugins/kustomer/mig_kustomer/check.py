@@ -85,6 +85,8 @@ async def _list(client: Client, name: str, resource: Resource) -> Finding:
                 await client.find(path)  # a klass without attributes of its own may have none
             else:
                 await client.get(path, one)
+        elif name == "articles":
+            return await _languages(client, resource.path)
         else:
             await client.get(resource.path, {**resource.queries[0], **one})
     except Unserved as error:
@@ -103,6 +105,17 @@ async def _list(client: Client, name: str, resource: Resource) -> Finding:
         return Finding(name=name, state="fail", text=error.message, hint=error.hint)
     return Finding(name=name, state="ok", text="readable")
 
+
+async def _languages(client: Client, path: str) -> Finding:
+    """Which languages the help articles are in: the target's check says which locales it has."""
+    leaf = await client.get(path, {"page": 1, "pageSize": _LOOKED_AT})
+    found = {one for row in map(Row.of, leaf.rows) if row.value for one in languages_of(row.value)}
+    told = ", ".join(sorted(filter(None, found)))
+    return Finding(name="articles", state="ok", text=f"readable; in the languages {told}" if told else "readable")
+
+
+_LOOKED_AT = 50
+"""Articles whose languages are told; the run reads them all."""
 
 _OF_ONE = frozenset({"kobjects", "kobject_metadata", "drafts", "versions"})
 """Endpoints of one klass, customer or article."""
