@@ -65,17 +65,19 @@ async def test_an_object_is_asked_for_by_its_id_in_one_klass_after_the_other(des
     assert asked == ["device/o0", "order/o0", "device/o1", "device/gone", "order/gone"]
 
 
-async def test_a_list_no_target_needs_is_empty_where_it_is_refused_and_others_are_not(desk: Desk) -> None:
+async def test_a_list_that_is_not_served_is_empty_and_one_that_may_not_be_read_is_told(desk: Desk) -> None:
     def app(request: httpx.Request) -> httpx.Response:
-        refused = request.url.path.endswith(("/workflows", "/hooks/form", "/hooks/web"))
-        return httpx.Response(404 if "form" in request.url.path else 403) if refused else desk(request)
+        if request.url.path.endswith(("/workflows", "/hooks/form")):
+            return httpx.Response(404)
+        return httpx.Response(403) if request.url.path.endswith(("/snippets", "/hooks/web")) else desk(request)
 
     async with opened(app) as source:
         for name in ("workflows", "hooks_form"):
             pages, _ = await drain(source, name)
             assert ids(pages) == []
-        with pytest.raises(mig.Unreadable):
-            await drain(source, "hooks_web")
+        for name in ("hooks_web", "snippets"):
+            with pytest.raises(mig.Unreadable):
+                await drain(source, name)
 
 
 async def test_rows_without_ids_are_counted_by_what_they_say(desk: Desk) -> None:

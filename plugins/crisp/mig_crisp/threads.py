@@ -21,9 +21,8 @@ _PUTS = {
     "conversation.state": "state",
 }
 _SAID = frozenset(("conversation.message", "conversation.file"))
-_PAGES = 200
-"""Of 50 conversations, in which one is looked for that may not show."""
-_OPENED = "conversations without a customer's message"
+_LISTED, _SPARE_PAGES = 50, 4
+"""Conversations of a page; pages for what others began meanwhile."""
 _LOOKS = frozenset(("user.nickname", "user.avatar"))
 """How an author is shown: a renamed agent is no reason to say years of messages again."""
 _NO_EDIT = frozenset(("not_allowed", "method_not_allowed", "invalid_method", "route_not_found"))
@@ -42,12 +41,15 @@ class Threads:
         self._openings = 0
         self._last_opening = ""
         """A session that begins with our opening note: whether the inbox shows it is not known."""
+        self._since = 0
+        """How many were made after it."""
 
     async def send(self, call: Call) -> Receipt:
         """One operation; `Rejected` and the rest come from the client."""
         verb = call.op.verb
         if verb == "conversation.create":
             made = await self._client.write("POST", "/conversation", {}, creates=True)
+            self._since += 1
             return Receipt({"id": made_id(made, "session_id")})
         session = str(call.body["session"])
         if verb in _SAID:
@@ -101,29 +103,29 @@ class Threads:
         """Look whether a conversation that begins with our opening note shows in the list."""
         if not self._openings:
             return []
-        shown = await self._is_listed(self._last_opening)
-        if shown is not False:
-            return [] if shown else [f"whether these show in the inbox could not be seen: {self._openings} {_OPENED}"]
-        return [f"{_OPENED}, which may not show in the inbox: {self._openings}; their segment finds them"]
+        if await self._is_listed(self._last_opening):
+            return []
+        return [
+            f"conversations without a customer's message, which may not show in the inbox: {self._openings}; "
+            "their segment finds them"
+        ]
 
-    async def _is_listed(self, session: str) -> bool | None:
-        """Whether a list shows a conversation, from the newest on; None: it is further back than is looked."""
-        found = await self._client.get(f"/conversation/{session}")
-        born = _created(found)
-        for number in range(1, _PAGES + 1):
-            rows = await self._client.get(f"/conversations/{number}", {"per_page": 50, "order_date_created": 1})
-            listed = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
-            if session in [row.get("session_id") for row in listed]:
+    async def _is_listed(self, session: str) -> bool:
+        """Whether a list shows a conversation: among those this run made since, the newest of all."""
+        for number in range(1, self._since // _LISTED + _SPARE_PAGES + 1):
+            rows = await self._client.get(f"/conversations/{number}", {"per_page": _LISTED, "order_date_created": 1})
+            listed = [row.get("session_id") for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+            if session in listed:
                 return True
-            if not listed or any(_created(row) < born for row in listed):  # the newest come first
-                return False
-        return None
+            if not listed:
+                break
+        return False
 
     async def _say(self, session: str, message: dict[str, Any]) -> Receipt:
         await self._client.write("POST", f"/conversation/{session}/message", message)
         if message["from"] == "user" and message["type"] == "note":
             self._openings += 1
-            self._last_opening = session
+            self._last_opening, self._since = session, 0
         return said(session, message)
 
     async def _rewrite(self, session: str, message: dict[str, Any], old: Receipt) -> Receipt:
@@ -177,11 +179,6 @@ class Threads:
         except Rejected as error:
             if not error.field.endswith("not_found"):
                 raise
-
-
-def _created(row: object) -> int:
-    made = row.get("created_at") if isinstance(row, Mapping) else None
-    return made if isinstance(made, int) else 0
 
 
 def rename_changes(meta: Mapping[str, Any], found: Mapping[str, Any], ours: Mapping[str, str]) -> dict[str, Any]:
