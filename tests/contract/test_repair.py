@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from audited import Audited, audited, told, with_phones
-from damages import DAMAGES
+from damages_help import DAMAGES
 from desk_made import write_organisation
 from desk_process import ACKNOWLEDGED, MIG
 from help_made import with_help_centre

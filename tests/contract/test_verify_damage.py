@@ -8,7 +8,7 @@ from itertools import zip_longest
 import pytest
 
 from audited import Audited, audited, told, with_phones
-from damages import DAMAGES, OLD_ADDRESSES, Hurt
+from damages_help import DAMAGES, OLD_ADDRESSES, Hurt
 from desk_made import write_organisation
 from help_made import with_help_centre, write_help_centre
 from mig_verify.found import Found

@@ -34,8 +34,14 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ],
     )
     began = time.monotonic()
-    archived(journal, folder / "out")
+    found = written(journal, folder)
     print(f"\n{RECORDS:,} records archived in {time.monotonic() - began:.0f} s")
+    return found
+
+
+def written(journal: Journal, folder: Path) -> Path:
+    """The archive of a journal, which is closed then."""
+    archived(journal, folder / "out")
     journal.close()
     return folder / "out"
 
@@ -102,9 +108,7 @@ def orders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     journal = Journal.open(f"sqlite:///{folder}/mig.db", inline=True)
     fill(journal, found)
-    archived(journal, folder / "out")
-    journal.close()
-    return folder / "out"
+    return written(journal, folder)
 
 
 async def test_a_word_that_leads_to_too_many_hides_nothing(orders: Path, tmp_path: Path) -> None:
