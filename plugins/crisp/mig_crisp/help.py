@@ -98,7 +98,8 @@ class HelpCentre:
         if verb == "help.article":
             key = await self._api.find_article(body)
             return Receipt({"id": key}) if key is not None else None
-        return await self._site.redirection(str(body["path"]))
+        there = await self._site.redirection(str(body["path"]))
+        return Receipt({"id": there[0]}) if there is not None and there[1] == body["target"] else None
 
     async def revise(self, call: Call, old: Receipt) -> Receipt:
         """The same with another body; what somebody edited since is left as it is."""
@@ -106,9 +107,7 @@ class HelpCentre:
         if verb in ("help.category", "help.article"):
             return old
         if verb == "help.redirect":
-            # The older address still leads there; both are taken back together.
-            new = await self.send(call)
-            return Receipt({"id": ",".join(filter(None, (old.values["id"], new.values["id"])))})
+            return await self._redirect(call, old.values["id"].split(","))
         key = str(body["key"])
         if verb == "help.links":
             return await self._relink(key, body, old)
@@ -127,6 +126,21 @@ class HelpCentre:
                 return msgspec.structs.replace(old, unchanged=True)
             return await self.send(call)
         return await self._rewrite(shown, body, old)
+
+    async def _redirect(self, call: Call, ours: list[str]) -> Receipt:
+        """An old address led elsewhere, or another old address: the older one leads there still, and all go together.
+
+        An address has one redirection, so that ours is removed first. It may be said again after a kill at any point:
+        what leads there by then is that of the attempt before.
+        """
+        name, target = await self._site.redirection(str(call.body["path"])) or ("", "")
+        if name and target == call.body["target"]:
+            new = name
+        else:
+            if name in ours:
+                await self._site.drop(name)
+            new = (await self.send(call)).values["id"]
+        return Receipt({"id": ",".join(filter(None, (*(one for one in ours if one != name), new)))})
 
     async def undo(self, verb: str, old: Receipt) -> bool:
         """Remove what we created; a category only when nothing stands in it."""
@@ -197,7 +211,9 @@ class HelpCentre:
             return Adopted(receipt=Receipt({"id": key}), same=True) if key is not None else None
         if verb == "help.redirect":
             there = await self._site.redirection(str(body["path"]))
-            return Adopted(receipt=there, same=True) if there is not None else None
+            if there is None:
+                return None
+            return Adopted(receipt=Receipt({"id": there[0]}), same=there[1] == body["target"])
         return await self._adopt_fields(verb, str(body["key"]), body)
 
     async def _seen(self, key: str) -> Shown | None:
@@ -304,10 +320,9 @@ class HelpCentre:
         """Bring an article to a state; remembered is the one that is wanted."""
         if write:
             await self._api.publish(key, published=state["published"], featured=state["featured"])
-        shows = state["published"] and body["published"]
-        url = (
-            await self._site.url(key) if shows and self._api.names_shelves else ""
-        )  # in the tree `help.page` asks for it
+        # In the tree `help.page` asks for its address.
+        shows = state["published"] and body["published"] and self._api.names_shelves
+        url = await self._site.url(key) if shows else ""
         known = {name: digest(value) for name, value in _state(body).items()}
         return Receipt({"id": key, "url": url}, unchanged=not write, written=known)
 

@@ -73,14 +73,14 @@ class PublicSite:
         made = await self._client.write("POST", "/helpdesk/redirection", body, may_refuse=True)
         return Receipt({"id": str(made.get("redirection_id") or "") if isinstance(made, Mapping) else ""})
 
-    async def redirection(self, path: str) -> Receipt | None:
-        """The redirection of an old address."""
+    async def redirection(self, path: str) -> tuple[str, str] | None:
+        """The redirection of an old address: its id, and where it leads."""
         number, seen = 1, set[str]()
         while rows := await self._client.get(f"/helpdesk/redirections/{number}"):
             found = [row for row in rows if isinstance(row, Mapping) and str(row.get("redirection_id")) not in seen]
             for row in found:
                 if row.get("path") == path:
-                    return Receipt({"id": str(row["redirection_id"])})
+                    return str(row["redirection_id"]), str(row.get("target") or "")
             if not found:
                 return None
             seen.update(str(row.get("redirection_id")) for row in found)
