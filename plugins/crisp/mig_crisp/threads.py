@@ -21,6 +21,7 @@ _PUTS = {
     "conversation.state": "state",
 }
 _SAID = frozenset(("conversation.message", "conversation.file"))
+_REMEMBERED = 1_000
 _LISTED, _SPARE_PAGES = 50, 4
 """Conversations of a page; pages for what others began meanwhile."""
 _LOOKS = frozenset(("user.nickname", "user.avatar"))
@@ -41,16 +42,24 @@ class Threads:
         self._openings = 0
         self._last_opening = ""
         """A session that begins with our opening note: whether the inbox shows it is not known."""
-        self._since = 0
-        """How many were made after it."""
+        self._made = 0
+        """Conversations, by this run."""
+        self._births: dict[str, int] = {}
+        """The newest of them, by their place among all."""
+        self._last_birth = 0
+        """Of the one that begins with our opening note."""
 
     async def send(self, call: Call) -> Receipt:
         """One operation; `Rejected` and the rest come from the client."""
         verb = call.op.verb
         if verb == "conversation.create":
             made = await self._client.write("POST", "/conversation", {}, creates=True)
-            self._since += 1
-            return Receipt({"id": made_id(made, "session_id")})
+            session = made_id(made, "session_id")
+            self._made += 1
+            self._births[session] = self._made
+            while len(self._births) > _REMEMBERED:
+                del self._births[next(iter(self._births))]
+            return Receipt({"id": session})
         session = str(call.body["session"])
         if verb in _SAID:
             return await self._say(session, message_of(call.body))
@@ -101,7 +110,7 @@ class Threads:
 
     async def conclude(self) -> list[str]:
         """Look whether a conversation that begins with our opening note shows in the list."""
-        if not self._openings:
+        if not self._last_opening:
             return []
         if await self._is_listed(self._last_opening):
             return []
@@ -112,7 +121,7 @@ class Threads:
 
     async def _is_listed(self, session: str) -> bool:
         """Whether a list shows a conversation: among those this run made since, the newest of all."""
-        for number in range(1, self._since // _LISTED + _SPARE_PAGES + 1):
+        for number in range(1, (self._made - self._last_birth) // _LISTED + _SPARE_PAGES + 1):
             rows = await self._client.get(f"/conversations/{number}", {"per_page": _LISTED, "order_date_created": 1})
             listed = [row.get("session_id") for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
             if session in listed:
@@ -125,7 +134,8 @@ class Threads:
         await self._client.write("POST", f"/conversation/{session}/message", message)
         if message["from"] == "user" and message["type"] == "note":
             self._openings += 1
-            self._last_opening, self._since = session, 0
+            if session in self._births:  # one of an earlier run may stand anywhere in the list
+                self._last_opening, self._last_birth = session, self._births[session]
         return said(session, message)
 
     async def _rewrite(self, session: str, message: dict[str, Any], old: Receipt) -> Receipt:
