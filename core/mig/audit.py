@@ -19,7 +19,7 @@ from sqlalchemy import Connection, insert, select
 from mig.budgets import Budgets
 from mig.clock import Clock, SystemClock
 from mig.errors import Usage
-from mig.journal import counts, delivery, losses, selection
+from mig.journal import counts, delivery, ledger, losses, selection
 from mig.journal.schema import look, loss, operation, record, run
 from mig.journal.store import Journal
 from mig.model import TYPES, Kind, Record, Ref
@@ -27,6 +27,8 @@ from mig.platforms import Access, Keep, Loss, Mapper, Receipt, Source, SourceSpe
 from mig.plugins import Registry
 from mig.settings import Config, platform_settings
 
+LossRow = ledger.Row
+"""What became of one field of some records of a kind."""
 _PAGE = 1_000
 _KNOWN = select(*(record.c[n] for n in ("kind", "id", "unit", "fate", "state", "reason", "merged_into", "digest")))
 
@@ -54,16 +56,6 @@ class Look(Struct, frozen=True):
     level: str
     seed: int | None
     report: Mapping[str, Any]
-
-
-class Lost(Struct, frozen=True):
-    """What became of one field of some records of a kind."""
-
-    kind: str
-    field: str
-    outcome: str
-    why: str
-    records: int
 
 
 class Deed(Struct, frozen=True):
@@ -142,7 +134,7 @@ class Ledger:
 
     def losses(
         self, types: Mapping[Kind, type[Record]], keeps: Mapping[tuple[Kind, str], Keep]
-    ) -> tuple[Mapping[str, int], list[Lost]]:
+    ) -> tuple[Mapping[str, int], Sequence[LossRow]]:
         """The loss ledger, as `mig report` has it.
 
         Args:
@@ -156,7 +148,7 @@ class Ledger:
             found = losses.kept_ledger(connection, self._mig)
             if found is None or found.narrow:
                 found = losses.count(connection, self._mig, types, keeps)
-        return found.outcomes, [Lost(one.kind, one.field, one.outcome, one.why, one.records) for one in found.rows]
+        return found.outcomes, found.rows
 
     def losses_of(self, ref: Ref) -> list[Loss]:
         """What the target does not hold of one record."""
@@ -276,23 +268,24 @@ def named_pair(config: Config, *, journal: bool = True) -> Config:
     missing = [side for side in ("source", "target") if not getattr(config, side)]
     if not missing:
         return config
-    rows = _migrations(config.state) if journal else []
+    rows, silent = _migrations(config.state) if journal else ([], "")
     if not rows:
         side = missing[0]
-        raise Usage(f"no {side} is named", f'Use --{side} NAME, or name = "..." under [{side}] in mig.toml.')
+        hint = f'Use --{side} NAME, or name = "..." under [{side}] in mig.toml.'
+        raise Usage(f"no {side} is named", f"{hint}\nThe journal does not tell: {silent}" if silent else hint)
     row = counts.choose(rows, config.source, config.target)
     return msgspec.structs.replace(config, source=config.source or row.source, target=config.target or row.target)
 
 
-def _migrations(state: str) -> list[counts.MigrationRow]:
-    """Those in a journal; none: it is not there."""
+def _migrations(state: str) -> tuple[list[counts.MigrationRow], str]:
+    """Those in a journal, and why there are none: it is not there, or no journal, or of a newer release."""
     try:
         journal = Journal.open(state, inline=True, create=False)
-    except Usage:
-        return []
+    except Usage as error:
+        return [], error.message
     try:
         with journal.reading() as connection:
-            return counts.migrations(connection)
+            return counts.migrations(connection), "it holds no migration"
     finally:
         journal.close()
 

@@ -59,6 +59,7 @@ def test_without_a_journal_they_must_be_named(named: dict[str, str], tmp_path: P
     with pytest.raises(Usage, match=f"no {missing} is named") as told:
         named_pair(config(tmp_path, **named))
     assert f"--{missing} NAME" in told.value.hint
+    assert "The journal does not tell: there is no journal" in told.value.hint
     assert not (tmp_path / "mig.db").exists()
 
 

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mig import Keep, Kind
-from mig.audit import Lost
+from mig.audit import LossRow
 from mig.testing.strategies import ids, texts
 from mig_verify.found import Found, Tally
 from mig_verify.page import GROUPS, INLINE, anchor, cut, duration, fates, masked, page, percent, visible
@@ -50,7 +50,7 @@ def audit(found: Sequence[Found] = (), *, verdict: str = "pass", **other: Any) -
         "unread": 0,
         "audits": 3,
         "looks": 2,
-        "losses": [Lost("contact", "avatar", "archived", "", 12), Lost("message", "subject", "dropped", "", 30)],
+        "losses": [LossRow("contact", "avatar", "archived", "", 12), LossRow("message", "subject", "dropped", "", 30)],
         "outcomes": {"kept": 900, "archived": 12, "dropped": 30},
         "keeps": KEEPS,
         "stays": {},
@@ -294,7 +294,7 @@ def test_no_text_of_a_platform_breaks_the_page(evil: str, bodies: bool) -> None:
         kinds={evil: Tally(source=1, by={"kept": 1})},
         claims=[(evil, make_claim([Checked(evil, 20, 10, 0)], 0.95))],
         unreadable={evil: evil},
-        losses=[Lost(evil, evil, evil, evil, 1)],
+        losses=[LossRow(evil, evil, evil, evil, 1)],
         keeps={(Kind(evil), evil): Keep(evil, evil)},
     )
     text = page(result, bodies=bodies)

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct, field
 
 from mig import Keep, Kind, Stays
-from mig.audit import Lost
+from mig.audit import LossRow
 from mig_verify.found import Found, Tally, counted
 from mig_verify.repairs import advice
 from mig_verify.statistics import Claim, doubt
@@ -77,7 +77,7 @@ class Result(Struct, kw_only=True):
     """Of this migration so far, this one counted."""
     looks: int
     """Those of them that drew a sample: only these can be wrong by bad luck, so only these a claim counts in."""
-    losses: Sequence[Lost]
+    losses: Sequence[LossRow]
     """The loss ledger: what the target does not hold as it was; as the run and the report have it."""
     outcomes: Mapping[str, int]
     """Its sums: how many fields of records ended how, what was kept among them."""

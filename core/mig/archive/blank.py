@@ -73,8 +73,9 @@ class _Blanking:
             self._named.append(False)
             self._key = ""
         elif token in b"}]":
-            self._inside[1:] = self._inside[1:-1]
-            self._named[1:] = self._named[1:-1]
+            if len(self._inside) > 1:  # what is no JSON may close more than it opened
+                self._inside.pop()
+                self._named.pop()
         elif colon is not None:
             self._key = re.sub("[^a-z]", "", token[1 : token.rindex(b'"')].decode("utf-8", "replace").lower())
         else:

@@ -56,13 +56,18 @@ def _sign(text: str) -> str:
 
 def target(text: str, at: int) -> tuple[str, int] | None:
     """The address in parentheses that begin here, and where they end."""
-    at = _SPACE.match(text, at + 1).end()  # type: ignore[union-attr]  # it matches nothing, too
+    at = _behind_space(text, at + 1)
     found = destination(text, at)
     url, at = found if found is not None else ("", at)
-    after = _SPACE.match(text, at).end()  # type: ignore[union-attr]
+    after = _behind_space(text, at)
     if after > at and (title := _TITLE.match(text, after)):
-        after = _SPACE.match(text, title.end()).end()  # type: ignore[union-attr]
+        after = _behind_space(text, title.end())
     return (url, after + 1) if text.startswith(")", after) else None
+
+
+def _behind_space(text: str, at: int) -> int:
+    found = _SPACE.match(text, at)
+    return found.end() if found is not None else at
 
 
 def destination(text: str, at: int) -> tuple[str, int] | None:
