@@ -36,6 +36,7 @@ MEDIA = Kind("media")
 """A picture or file in a help article."""
 HELP_ADDRESS = Kind("help_address")
 """Where an article is found at the source."""
+KNOWLEDGE_BASE = Kind("knowledge_base")
 KLASS = Kind("klass")
 SHORTCUT = Kind("shortcut")
 SLA = Kind("sla")
@@ -421,6 +422,18 @@ class Config(Record, frozen=True, kw_only=True):
     """All it says, as the source says it."""
 
 
+class KnowledgeBase(Config, frozen=True, kw_only=True):
+    """A help centre of the source, which no target makes: what its articles and categories need to know of it."""
+
+    primary: bool = True
+    """The one that is meant where none is named."""
+    language: str = ""
+    """In which an article is read that is not there in the language asked for; empty: not told."""
+    hosts: list[str] = field(default_factory=list)
+    """Where it is read, in small letters and without `www.`; what begins with a dot: any host below it, where those of
+    every organisation are. Without one of its own any other host may be its."""
+
+
 TYPES: Mapping[Kind, type[Record]] = {
     CONTACT: Contact,
     COMPANY: Company,
@@ -439,6 +452,7 @@ TYPES: Mapping[Kind, type[Record]] = {
     ARTICLE: Article,
     MEDIA: Attachment,
     HELP_ADDRESS: HelpAddress,
+    KNOWLEDGE_BASE: KnowledgeBase,
     KLASS: Config,
     SHORTCUT: Config,
     SLA: Config,

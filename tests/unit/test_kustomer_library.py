@@ -279,3 +279,23 @@ def test_an_article_has_an_address_in_each_language_and_one_without() -> None:
     assert (found["a1"].article, found["a1"].paths) == (Ref(mig.ARTICLE, "a1.en_us"), ["/articles/a1"])
     assert found["580b752b9"].article == Ref(mig.ARTICLE, "a1.en_us")
     assert found["580b752b9.de"].paths == ["/de/hallo-580b752b9", "/de/580b752b9", "/de/hallo"]
+
+
+@pytest.mark.parametrize(
+    ("said", "hosts"),
+    [
+        ({}, []),
+        ({"domain": "https://www.Help.Example.com/en"}, ["help.example.com"]),
+        ({"domain": "help.example.com:443", "customDomains": ["a.example", 7, ""]}, ["help.example.com", "a.example"]),
+        ({"domain": {"name": "x"}}, []),
+    ],
+)
+def test_a_knowledge_base_says_where_it_is_read(said: dict[str, Any], hosts: list[str]) -> None:
+    attributes = {"name": "Help", "default": False, "enabled": False, "defaultLang": "de", **said}
+    resource = {"type": "kb_knowledge_base", "id": "b1", "attributes": attributes}
+    (found,) = parse(mig.Raw("knowledge_bases", "b1", json.dumps(resource).encode())).records
+    assert isinstance(found, mig.KnowledgeBase)
+    assert [one for one in found.hosts if not one.startswith(".")] == hosts
+    assert ".kustomer.help" in found.hosts
+    assert (found.title, found.active, found.primary, found.language) == ("Help", False, False, "de")
+    assert found.fields["defaultLang"] == "de", "what it says is archived as it is said"

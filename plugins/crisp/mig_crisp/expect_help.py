@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from mig import Article, Attachment, Category, Config, Expected, HelpAddress, Lookup, Ref, Unit
+from mig import Article, Attachment, Category, Expected, HelpAddress, Lookup, Ref, Unit
 from mig_crisp.help_api import is_file
 from mig_crisp.help_outline import Outline, of_html
 from mig_crisp.help_place import joined_name, locale_of, shelves
@@ -102,28 +102,17 @@ def _article(root: Article, numbered: Outline, old: list[HelpAddress], look: Loo
 
 
 def _is_of_ours(url: str, articles: tuple[Article, ...], look: Lookup) -> bool:
-    """Whether a link leads to a help centre of the source: no host, Kustomer's, or one its knowledge bases name.
+    """Whether a link leads to a help centre of the source: no host, or one that its knowledge bases have.
 
-    Where they name none, nothing tells it from somebody else's.
+    Where none has a host of its own, nothing tells it from somebody else's.
     """
     found = _AUTHORITY.match(url)
     if found is None:
         return ":" not in url.partition("/")[0]
     host = found[1].lower().removeprefix("www.")
-    if host.endswith((".kustomerapp.com", ".kustomer.help", ".kustomerhelp.com")):
-        return True
-    bases = [look(ref) for one in articles for ref in one.bases]
-    said = [
-        value
-        for base in bases
-        if isinstance(base, Config)
-        for name, value in base.fields.items()
-        if "domain" in name.lower()
-    ]
-    flat = [one for value in said for one in (value if isinstance(value, list) else [value]) if isinstance(one, str)]
-    names = [re.sub(r"^(?:https?://)?(?:www\.)?", "", one.strip().lower()) for one in flat]
-    hosts = {re.split(r"[/:?#]", name)[0] for name in names} - {""}
-    return not hosts or host in hosts
+    told = [name for one in articles for ref in one.bases for name in getattr(look(ref), "hosts", ())]
+    below, own = [name for name in told if name[0] == "."], [name for name in told if name[0] != "."]
+    return not own or host in own or f".{host}".endswith(tuple(below))
 
 
 def _beyond(url: str) -> str:
@@ -144,7 +133,7 @@ def _leads_to(ref: Ref, look: Lookup, settings: CrispSettings) -> Article | None
         return None
     wanted = locale_of(parts[-1], settings) if len(parts) > 1 else ""
     base = look(like.bases[0]) if like.bases else None
-    default = base.fields.get("defaultLang") if isinstance(base, Config) else None
+    default = getattr(base, "language", None)
     ranked: list[tuple[tuple[bool | str, ...], Article]] = []
     locales = {""}
     for place, language in enumerate(like.languages or [like.ref.id.removeprefix(f"{like.group}.")]):

@@ -5,13 +5,10 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from mig import HELP_ADDRESS, Article, Config, HelpAddress, Lookup, Ref
+from mig import HELP_ADDRESS, Article, HelpAddress, KnowledgeBase, Lookup, Ref
 from mig_crisp.help_place import locale_of, ref_of
 from mig_crisp.settings import CrispSettings
 
-_KUSTOMER = re.compile(r"(?:\A|\.)(?:kustomerapp\.com|kustomer\.help|kustomerhelp\.com)\Z")
-"""Where every organisation's help centre stands; a hash or an id is of one article alone."""
-_HOST = re.compile(r"(?:https?://)?(?:www\.)?([^/:?#\s]+)")
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 
 
@@ -58,18 +55,11 @@ def is_home(url: str, articles: list[Article], look: Lookup) -> bool | None:
         return False
     if not host:
         return not _SCHEME.match(url) and not url.startswith("#")
-    if _KUSTOMER.search(host):
+    bases = [base for one in articles for ref in one.bases if isinstance(base := look(ref), KnowledgeBase)]
+    hosts = {name for base in bases for name in base.hosts}
+    if host in hosts or any(name.startswith(".") and f".{host}".endswith(name) for name in hosts):
         return True
-    hosts = {name for article in articles for ref in article.bases for name in _hosts(look(ref))}
-    return host in hosts if hosts else None
-
-
-def _hosts(base: object) -> list[str]:
-    told = base.fields if isinstance(base, Config) else {}
-    values = [told[name] for name in told if "domain" in name.lower()]
-    named = [one for value in values for one in (value if isinstance(value, list) else [value])]
-    found = [_HOST.match(one.strip().lower()) for one in named if isinstance(one, str)]
-    return [one[1] for one in found if one is not None]
+    return False if any(not name.startswith(".") for name in hosts) else None
 
 
 def _at(ref: Ref, look: Lookup) -> Article | None:
@@ -81,7 +71,7 @@ def _at(ref: Ref, look: Lookup) -> Article | None:
 def _in_order(article: Article, locale: str, look: Lookup, settings: CrispSettings) -> list[str]:
     """Its languages: those of the locale, that of its knowledge base, the one it was written in, then by locales."""
     base = look(article.bases[0]) if article.bases else None
-    named = base.fields.get("defaultLang") if isinstance(base, Config) else None
+    named = base.language if isinstance(base, KnowledgeBase) else None
     by_locale = sorted(article.languages, key=lambda one: (locale_of(one, settings), one))
     near = [one for one in by_locale if locale and locale_of(one, settings) == locale]
     default = [one for one in article.languages if one == named]

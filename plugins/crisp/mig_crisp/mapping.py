@@ -30,6 +30,7 @@ from mig import (
     Handle,
     HelpAddress,
     Kind,
+    KnowledgeBase,
     Location,
     Lookup,
     Loss,
@@ -113,6 +114,7 @@ class CrispMapper:
             Article: lambda record, look: mapping_help.article(record, look, settings),
             HelpAddress: mapping_help.address,
             Config: _config,
+            KnowledgeBase: _config,
         }
 
     def map(self, record: Record, look: Lookup) -> Decision | None:

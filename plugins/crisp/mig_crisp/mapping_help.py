@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from mig import Article, Attachment, Category, Config, Decision, Fate, HelpAddress, Lookup, Loss, Ref
+from mig import Article, Attachment, Category, Decision, Fate, HelpAddress, KnowledgeBase, Lookup, Loss, Ref
 from mig_crisp.help_place import MAX_NAME, is_circle, locale_of, position_in, slug_of
 from mig_crisp.settings import CrispSettings
 from mig_crisp.text import clean
@@ -113,7 +113,7 @@ def _switched_off(record: Article, look: Lookup) -> str:
     No document says what a page shows of an article whose shelf or knowledge base is off, so it stays unseen until
     somebody shows it. One shelf that is on is enough.
     """
-    bases = [one for ref in record.bases if isinstance(one := look(ref), Config)]
+    bases = [one for ref in record.bases if isinstance(one := look(ref), KnowledgeBase)]
     if bases and all(map(_is_off, bases)):
         return "its knowledge base is switched off at the source"
     found = [one for ref in record.categories if isinstance(one := look(ref), Category)]
@@ -138,7 +138,7 @@ def _is_dark(shelf: Category, look: Lookup) -> bool:
 
 
 def _is_off(base: object) -> bool:
-    return isinstance(base, Config) and base.fields.get("enabled") is False
+    return isinstance(base, KnowledgeBase) and not base.active
 
 
 def _stands(shelf: Category, settings: CrispSettings) -> bool:
@@ -166,7 +166,7 @@ def _is_root(record: object) -> bool:
 def _base(ref: Ref | None, look: Lookup) -> str:
     """What the top shelves of a second knowledge base begin with: Crisp has one help centre."""
     found = look(ref) if ref is not None else None
-    if not isinstance(found, Config) or found.fields.get("default") is not False or not found.title.strip():
+    if not isinstance(found, KnowledgeBase) or found.primary or not found.title.strip():
         return ""
     return f"{clean(found.title).strip()}: "
 

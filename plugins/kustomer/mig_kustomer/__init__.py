@@ -28,6 +28,7 @@ _TYPES: dict[str, type[mig.Record]] = {
     "kobjects": mig.CustomObject,
     "categories": mig.Category,
     "articles": mig.Article,
+    "knowledge_bases": mig.KnowledgeBase,
 }
 """What a row of a resource becomes; all others become a Config."""
 _WITHIN: dict[mig.Kind, type[mig.Record]] = {

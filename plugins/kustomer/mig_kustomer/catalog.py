@@ -21,6 +21,7 @@ from mig import (
     HELP_ADDRESS,
     HOOK,
     KLASS,
+    KNOWLEDGE_BASE,
     MEDIA,
     MESSAGE,
     NOTE,
@@ -41,7 +42,6 @@ FORM = Kind("form")
 """A contact form of the help centre."""
 KB_ROUTE = Kind("kb_route")
 KB_TAG = Kind("kb_tag")
-KNOWLEDGE_BASE = Kind("knowledge_base")
 ROLE_GROUP = Kind("role_group")
 ROUTING_RULE = Kind("routing_rule")
 SCHEDULE = Kind("schedule")

@@ -5,12 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from mig import BUSINESS_RULE, CHANNEL, HOOK, KLASS, SAVED_SEARCH, SHORTCUT, SLA, Config, Kind, Lookup, Record
+from mig import (
+    BUSINESS_RULE,
+    CHANNEL,
+    HOOK,
+    KLASS,
+    KNOWLEDGE_BASE,
+    SAVED_SEARCH,
+    SHORTCUT,
+    SLA,
+    Config,
+    Kind,
+    Lookup,
+    Record,
+)
 from mig_kustomer.catalog import (
     BRAND,
     FORM,
     KB_ROUTE,
-    KNOWLEDGE_BASE,
     ROUTING_RULE,
     SCHEDULE,
     SHORTCUT_CATEGORY,

@@ -15,23 +15,29 @@ from mig import (
     ARTICLE,
     CATEGORY,
     HELP_ADDRESS,
+    KNOWLEDGE_BASE,
     MEDIA,
     Article,
     Attachment,
     Category,
+    Config,
     HelpAddress,
     Kind,
+    KnowledgeBase,
     Oddity,
     Record,
     Ref,
 )
 from mig_kustomer import html_media
-from mig_kustomer.catalog import KNOWLEDGE_BASE
 from mig_kustomer.names import is_usable
+from mig_kustomer.office import config
 from mig_kustomer.reading import MISSING, Reader, Reading
 
 _HASH = re.compile(r"(?:^|-)([0-9a-z]{6,24})$", re.IGNORECASE)
 """What the last part of an article's path ends in: its id, or its `hash` [inferred from that being the one in URLs]."""
+_SHARED = [".kustomerapp.com", ".kustomer.help", ".kustomerhelp.com"]
+"""Hosts below which the help centres of every organisation are; a hash or an id is of one article alone."""
+_HOST = re.compile(r"(?:https?://)?(?:www\.)?([^/:?#\s]+)", re.IGNORECASE)
 _NO_LANGUAGES = frozenset(("app", "faq", "hc", "kb"))
 _ENDING = re.compile(r"\.html?$", re.IGNORECASE)
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:[-_][a-z0-9]{2,8})*", re.IGNORECASE)
@@ -369,3 +375,22 @@ def _pass_on(row: Reading, records: Iterable[Record], warnings: list[Oddity]) ->
     first = next((record.ref for record in records), row.ref)
     own = [Oddity(first, odd.field, odd.why) for odd in row.warnings]
     row.warnings = list(dict.fromkeys([*own, *warnings]))
+
+
+def knowledge_base(row: Reading, beside: Mapping[str, Any]) -> list[Record]:
+    """A knowledge base (docs/api/kustomer.md, section 7.17), and which hosts its pages have [inferred: `domain`]."""
+    (found,) = config(row, "knowledge_bases", beside)
+    assert isinstance(found, Config)
+    fields = found.fields
+    named = [value for name, value in fields.items() if "domain" in name.lower()]
+    flat = [one for value in named for one in (value if isinstance(value, list) else [value]) if isinstance(one, str)]
+    own = [host[1].lower() for one in flat if (host := _HOST.match(one.strip()))]
+    language = fields.get("defaultLang")
+    return [
+        KnowledgeBase(
+            **msgspec.structs.asdict(found),
+            primary=fields.get("default") is not False,
+            language=language if isinstance(language, str) else "",
+            hosts=list(dict.fromkeys([*_SHARED, *own])),
+        )
+    ]

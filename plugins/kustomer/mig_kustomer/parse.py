@@ -67,6 +67,7 @@ _PARSERS: Mapping[str, _Parser] = {
     "kobjects": _Parser(_alone(office.custom_object)),
     "categories": _Parser(_alone(library.categories)),
     "articles": _Parser(library.articles),
+    "knowledge_bases": _Parser(library.knowledge_base, dated=False),
 }
 """What has no parser of its own is configuration."""
 _NAMED_OTHERWISE = frozenset({"attachments", "accounts", "chat"})

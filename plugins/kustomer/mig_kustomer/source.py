@@ -22,6 +22,7 @@ from mig import (
     CUSTOM_OBJECT,
     HELP_ADDRESS,
     KLASS,
+    KNOWLEDGE_BASE,
     MEDIA,
     MESSAGE,
     NOTE,
@@ -46,7 +47,7 @@ from mig import (
 from mig.http import Outside
 from mig_kustomer.articles import Articles
 from mig_kustomer.beside import MANY, together
-from mig_kustomer.catalog import KB_TAG, KNOWLEDGE_BASE, OF_KIND, RESOURCES, Resource
+from mig_kustomer.catalog import KB_TAG, OF_KIND, RESOURCES, Resource
 from mig_kustomer.check import findings
 from mig_kustomer.client import Client, Unserved
 from mig_kustomer.drafts import Drafts
