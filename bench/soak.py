@@ -34,7 +34,7 @@ def main() -> int:
         tally = Path(folder) / "tally.jsonl"
         tally.touch()
         environment = {**os.environ, "MIG_TALLY": str(tally)}
-        command = [sys.executable, "-m", "pytest", "-n", "2", *sys.argv[1:]]
+        command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "worksteal", *sys.argv[1:]]
         runs = ([*command, "-m", "soak"], [*command, "-m", "not soak", *FILES])
         codes = [subprocess.run(run, cwd=ROOT, env=environment, check=False).returncode for run in runs]  # ourselves
         for proof, numbers in sorted(summed(tally).items()):

@@ -278,6 +278,9 @@ class Operation(Struct, frozen=True, kw_only=True):
     """A record is loaded when every operation that carries it is done."""
     marker: str | None = None
     """Made of (platform, organisation, kind, id, part), never of the journal: what makes it recognisable there."""
+    fleeting: bool = False
+    """The marker stands there only until the unit's next operation is said (in a title that becomes another): that one
+    leaves when the journal has this one's answer."""
     phase: int = 0
     """FromReceipt points to earlier phases, or earlier in the unit: link cycles dissolve."""
     tail: bool = False

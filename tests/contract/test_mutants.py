@@ -70,9 +70,17 @@ MUTANTS = [
     Mutant(
         "birth alone",
         _PLAN,
-        "        if window and (step.alone or window[0].alone or len(window) >= size):\n",
-        "        if window and len(window) >= size:\n",
+        "step.alone or window[0].alone or ",
+        "",
         f"{_SWEEP}::test_a_crash_at_any_point_changes_nothing_in_the_end[4-2]",
+    ),
+    Mutant(
+        "a birth whose mark goes is proven first",
+        _PLAN,
+        "window[-1].fleeting or ",
+        "",
+        "tests/contract/test_simulation.py",
+        "crash_at_any_point and locale",
     ),
     Mutant(
         "possible orphans counted before a birth is sent anew",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -173,7 +173,7 @@ def version_id(article: Written, language: str) -> str:
 
 def write_help_centre(path: Path) -> None:
     """Write the dataset to a file."""
-    lines = [json.dumps({"kind": kind, "resource": row}) for kind, row in _rows()]
+    lines = [json.dumps({"kind": kind, "resource": row}) for kind, row in help_rows()]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
@@ -184,11 +184,12 @@ def with_help_centre(path: Path) -> None:
         level = line["resource"]["attributes"].get("satisfactionLevel") or {}
         if line["kind"] == "conversations" and level.get("rating") is not None:
             level |= {"firstAnswer": f"Comment {number}: not bad.", "sentBy": AGENT, "updatedAt": MADE}
-    lines += [{"kind": kind, "resource": row} for kind, row in _rows() if kind != "customers"]
+    lines += [{"kind": kind, "resource": row} for kind, row in help_rows() if kind != "customers"]
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 
-def _rows() -> Iterator[tuple[str, Json]]:
+def help_rows(articles: Collection[str] = ARTICLES) -> Iterator[tuple[str, Json]]:
+    """Kind and resource of everything in the help centre, with these of its articles."""
     yield "users", _row("user", AGENT, "/v1/users/", name="Ada", email="ada@desk.example", userType="user")
     emails = [{"type": "home", "email": "reader@mail.example"}]
     yield "customers", _row("customer", PERSON, "/v1/customers/", name="A Reader", emails=emails)
@@ -200,7 +201,7 @@ def _rows() -> Iterator[tuple[str, Json]]:
         )
     for shelf in (*ROOTS, *SHELVES):
         yield "kb_categories", _shelf(shelf)
-    for article in ARTICLES.values():
+    for article in [ARTICLES[name] for name in articles]:
         yield "kb_articles", article_row(article)
         for language, text in article.texts.items():
             yield "kb_versions", version_row(article, language, text)

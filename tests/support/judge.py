@@ -31,6 +31,8 @@ class _Judge:
         self._named: dict[str, str] = {}
         self._removed: set[str] = set()
         self._profiles: set[str] = set()
+        self._articles: dict[str, str] = {}
+        """What articles were born with: their marks."""
         self._breaches: list[str] = []
 
     def read(self, history: Sequence[Json]) -> list[str]:
@@ -61,6 +63,12 @@ class _Judge:
                 if body["email"] in self._profiles:
                     self._say(where, "a profile is made a second time")
                 self._profiles.add(body["email"])
+            case "POST", ["helpdesk", "locale", _, "article"]:
+                if body["title"] in self._articles.values():
+                    self._say(where, f"{body['title']} is born a second time")
+                self._articles[answer["data"]["article_id"]] = body["title"]
+            case "DELETE", ["helpdesk", "locale", _, "article", article]:
+                self._articles.pop(article, None)
             case _:
                 pass
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from desk_process import ACKNOWLEDGED, MIG, Sandbox, serving
 from desk_sample import SAMPLE
+from help_named import named_help
 
 _LINK = re.compile(r"\((https?://[^\s()]+)\)")
 """The address in a Markdown link: a note names a file so."""
@@ -125,7 +126,11 @@ def named_state(state: Mapping[str, Any], bucket: Sequence[Mapping[str, Any]]) -
             "messages": messages,
         }
     people = {person["email"]: _without(person, "people_id", "created_at", "updated_at") for person in state["people"]}
-    return {"threads": named, "people": people, "doubled": doubled, "orphans": orphans}
+    centre, twice = named_help(state["helpdesk"])
+    for row in centre.values():
+        if "content" in row:
+            row["content"] = _named(row["content"], digests)
+    return {"threads": named, "people": people, "help": centre, "doubled": doubled + twice, "orphans": orphans}
 
 
 def _message(row: Mapping[str, Any], digests: Mapping[str, str]) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import functools
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from help_made import ARTICLES
 from judge import judge
 from mig.engine import live
 from sim_loop import in_virtual_time
@@ -51,17 +54,37 @@ def simulate(seed: int, state: str = "sqlite://") -> Ended:
         return in_virtual_time(_story(seed, state))
 
 
-def crashed_at(point: int, state: str = "sqlite://") -> tuple[Ended, bool]:
+def crashed_at(point: int, state: str = "sqlite://", helpdesk: str = "locale") -> tuple[Ended, bool]:
     """A migration in fair weather that dies at its n-th point, and what the next run makes of it.
+
+    Args:
+        point: Which.
+        state: The journal's URL.
+        helpdesk: The interface of the help centre.
 
     Returns:
         How it ended, and whether the first run met so many points.
     """
 
     async def story() -> tuple[Ended, bool]:
-        world = World(Plan(seed=3, customers=1), state)
+        world = World(_small(helpdesk), state)
         died = await world.run(Weather(), Weather(), crash_at=point) is None
-        return await _judged(world), died
+        return await _judged(world, undisturbed), died
+
+    undisturbed = _undisturbed(helpdesk)  # the source does not change: it is the same for every point
+    with _seldom_told():
+        return in_virtual_time(story())
+
+
+def _small(helpdesk: str) -> Plan:
+    """One customer, and a few articles that link to one another in several languages."""
+    return Plan(seed=3, customers=1, switches={"helpdesk": helpdesk}, linked_help=("pay", "refund", "soon"))
+
+
+@functools.cache
+def _undisturbed(helpdesk: str) -> dict[str, Any]:
+    async def story() -> dict[str, Any]:
+        return await World(_small(helpdesk)).expected()
 
     with _seldom_told():
         return in_virtual_time(story())
@@ -89,13 +112,26 @@ def plan_of(seed: int) -> Plan:
             "mark_included": dice.choice(("yes", "no")),
             "message_page": str(dice.choice((3, 40))),
             "bind": dice.choice(("create", "existing")),
+            **_help_of(seed),
         },
         source_switches={"lag": str(dice.choice((0, 0, 30))), "shift": str(dice.choice((0, 3)))},
         limits=dice.choice(("plan=plus", "plan=plus", "plan=mini", "plan=plus,quota=200")),
         skew_s=dice.choice((0.0, 0.0, -300.0, 240.0)),
         lanes=dice.choice((1, 3, 6)),
         window=dice.choice((1, 5, 16)),
+        linked_help=tuple(ARTICLES) if random.Random(f"help centre {seed}").random() < 0.5 else (),
     )
+
+
+def _help_of(seed: int) -> dict[str, str]:
+    """Which interface the help centre has, and how it answers what is not known of it."""
+    dice = random.Random(f"help {seed}")
+    return {
+        "helpdesk": dice.choice(("locale", "tree", "tree")),
+        "helpdesk_page": dice.choice(("3", "20")),
+        "tree_exists": dice.choice(("conflict", "accept")),
+        "tree_refresh": dice.choice(("yes", "no")),
+    }
 
 
 async def _story(seed: int, state: str) -> Ended:
@@ -117,10 +153,13 @@ async def _story(seed: int, state: str) -> Ended:
         world.live_on(dice.randint(0, 3))
         if dice.random() < 0.3:
             world.answer_in_target()
+        if dice.random() < 0.2:
+            world.rewrite_in_target()
     return await _judged(world)
 
 
-async def _judged(world: World) -> Ended:
+async def _judged(world: World, undisturbed: dict[str, Any] | None = None) -> Ended:
+    """Settle it, and compare with one undisturbed migration: that one, or one of the source as it is now."""
     await asyncio.sleep(60.0)  # what changed last must show in searches
     report = await world.finish()
     problems = [f"{kind} {name} was quarantined: {why}" for kind, name, why in report.failures]
@@ -138,13 +177,21 @@ async def _judged(world: World) -> Ended:
     notices = world.workspace.notifications()["counts"]
     end_users = {kind: count for kind, count in notices.items() if count and kind != "unread"}
     problems += [f"notified: {kind} {count}" for kind, count in end_users.items()]
-    found, wanted = comparable(world.workspace), await world.expected()
+    found, wanted = comparable(world.workspace), copy.deepcopy(undisturbed) or await world.expected()
     for source_id in world.edited:  # where the API edits nothing, it is said anew: the last one of its millisecond
         for side in (found, wanted):
             side["threads"].get(source_id, {"messages": []})["messages"].sort(key=_moment)
-    for source_id in world.answered:  # the desk works in it: its state is theirs
+    sessions = world.workspace.desk.sessions.live
+    answered = {str(sessions[name].metas["data"]["source_id"]) for name in world.answered if name in sessions}
+    for source_id in answered:  # the desk works in it: its state is theirs
         for side in (found, wanted):
             side["threads"].get(source_id, {}).pop("state", None)
+    for name, text in world.rewritten.items():  # theirs, too
+        there = found["help"].get(name) or {}
+        if there and there["content"] != text:
+            problems.append(f"{name}: what somebody wrote is not there any more")
+        for side in (found, wanted):
+            side["help"].pop(name, None)
     problems += _differences(found, wanted)
     return Ended(
         problems=problems,
@@ -176,7 +223,7 @@ def _weather(dice: random.Random, fates: tuple[str, ...]) -> Weather:
 def _differences(found: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
     """Where two end states differ, each difference by its record and field, and never by a page of JSON."""
     told = [f"{source} stands twice" for source in found["doubled"]]
-    for what in ("people", "threads"):
+    for what in ("people", "threads", "help"):
         ours, theirs = found[what], wanted[what]
         told += [f"{what} {name} is missing" for name in theirs.keys() - ours.keys()]
         told += [f"{what} {name} is there and should not be" for name in ours.keys() - theirs.keys()]

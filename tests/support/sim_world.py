@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 
 from aiohttp import web
@@ -22,6 +20,7 @@ from mig.settings import EngineSettings, platform_settings
 from mig_crisp.sandbox.server import Sandbox as Workspace
 from mig_kustomer.sandbox.server import Sandbox as Organisation
 from processes import named_state
+from sim_life import Life
 from sim_loop import BEGIN, LoopClock
 from sim_net import TIMEOUT_S, Net, Weather
 from storm import Crash, is_crash
@@ -50,9 +49,11 @@ class Plan:
     skew_s: float = 0.0
     lanes: int = 4
     window: int = 8
+    linked_help: Sequence[str] = ()
+    """The help centre has these of the made articles, in several languages, which link to one another."""
 
 
-class World:
+class World(Life):
     """Two desks and a journal; runs of `mig` come and go.
 
     Args:
@@ -65,8 +66,7 @@ class World:
         self.random = random.Random(plan.seed)
         random.seed(plan.seed)  # jitter of pauses
         self.clock = LoopClock()
-        self.told: list[str] = []
-        """What happened, in words."""
+        self.told = []
         organised = {"clock": BEGIN.isoformat(), **plan.source_switches}
         self.organisation = Organisation(
             mig.SandboxOptions(
@@ -74,6 +74,9 @@ class World:
             ),
             self.clock.epoch,
         )
+        self.linked_help = plan.linked_help
+        if self.linked_help:
+            self._replace_help()
         self.read: list[tuple[float, int]] = []
         """When the source answered our requests, and with which status."""
         self.workspace = self._workspace(plan.limits)
@@ -83,10 +86,7 @@ class World:
         self.runs = self.crashes = 0
         self.fates: Counter[str] = Counter()
         """What became of requests, by fate."""
-        self.edited: set[str] = set()
-        """Conversations of the source of which a message was edited."""
-        self.answered: set[str] = set()
-        """Conversations of the source that somebody answered in the target."""
+        self.edited, self.answered, self.rewritten = set(), set(), {}
         self._registry = Registry()
 
     def _workspace(self, limits: str) -> Workspace:
@@ -221,96 +221,6 @@ class World:
             "CRISP_FILES": "link",
             "CRISP_DAILY_QUOTA": "0",
         }
-
-    # ---- what people do meanwhile -------------------------------------------------------------------------------
-
-    def live_on(self, changes: int) -> None:
-        """The desk is worked in: customers write, agents edit, close and tag."""
-        for _ in range(changes):
-            what: Callable[[], str] = self.random.choice(
-                (self._write, self._write, self._edit, self._rename, self._close, self._tag, self._touch, self._begin)
-            )
-            self.told.append(f"{asyncio.get_running_loop().time():10.1f} at the source: {what()}")
-
-    def _pick(self, kind: str) -> dict[str, Any]:
-        rows = self.organisation.organisation.store.table(kind).rows
-        found: dict[str, Any] = json.loads(rows[self.random.choice(sorted(rows))].body)
-        return found
-
-    def _put(self, kind: str, resource: Mapping[str, Any]) -> str:
-        return self.organisation.organisation.put(kind, dict(resource))
-
-    def _write(self, conversation: dict[str, Any] | None = None) -> str:
-        home = conversation or self._pick("conversations")
-        when = (self.clock.now() - timedelta(seconds=self.random.randrange(0, 100))).isoformat()
-        customer = home["relationships"]["customer"]
-        made = self._put(
-            "messages",
-            {
-                "attributes": {
-                    "preview": f"written at {when}",
-                    "direction": "in",
-                    "channel": "chat",
-                    "directionType": "followup-in",
-                    "sentAt": when,
-                    "createdAt": when,
-                    "status": "received",
-                },
-                "relationships": {
-                    "conversation": {"data": {"type": "conversation", "id": home["id"]}},
-                    "customer": {"data": customer["data"]},
-                },
-            },
-        )
-        return f"message {made} in {home['id']}"
-
-    def _begin(self) -> str:
-        like = self._pick("conversations")
-        attributes = {"name": "begun meanwhile", "status": "open", "channels": ["chat"]}
-        made = self._put(
-            "conversations",
-            {"attributes": attributes, "relationships": {"customer": like["relationships"]["customer"]}},
-        )
-        self._write({**like, "id": made})
-        return f"conversation {made}"
-
-    def _edit(self) -> str:
-        row = self._pick("messages")
-        self._put("messages", {"id": row["id"], "attributes": {"preview": f"edited {self.random.random()}"}})
-        self.edited.add(row["relationships"]["conversation"]["data"]["id"])
-        return f"message {row['id']} is edited"
-
-    def _rename(self) -> str:
-        row = self._pick("customers")
-        self._put("customers", {"id": row["id"], "attributes": {"name": f"Renamed {self.random.randrange(999)}"}})
-        return f"customer {row['id']} is renamed"
-
-    def _close(self) -> str:
-        row = self._pick("conversations")
-        status = self.random.choice(("done", "open"))
-        self._put("conversations", {"id": row["id"], "attributes": {"status": status}})
-        return f"conversation {row['id']} is {status}"
-
-    def _tag(self) -> str:
-        row, tag = self._pick("conversations"), self._pick("tags")
-        tags = sorted({*row["attributes"].get("tags", []), tag["id"]})
-        self._put("conversations", {"id": row["id"], "attributes": {"tags": tags}})
-        return f"conversation {row['id']} is tagged"
-
-    def _touch(self) -> str:
-        kind = self.random.choice(("conversations", "messages", "customers"))
-        row = self._pick(kind)
-        self.organisation.organisation.touch(kind, row["id"])
-        return f"{kind} {row['id']} is touched"
-
-    def answer_in_target(self) -> None:
-        """An agent already works in the new desk."""
-        sessions = [one for one in self.workspace.desk.sessions.live.values() if one.messages]
-        if sessions:
-            session = self.random.choice(sorted(sessions, key=lambda one: one.session_id))
-            self.workspace.answer_by_hand(session.session_id, "answered in the new desk")
-            self.answered.add(str((session.metas.get("data") or {}).get("source_id")))
-            self.told.append(f"at the target: {session.session_id} is answered")
 
     # ---- the end ------------------------------------------------------------------------------------------------
 

@@ -278,12 +278,22 @@ def step(kind: str) -> Step:
         return Step(op=birth(), action="send", digest="")
     if kind == "marked birth":
         return Step(op=say(A), action="send", digest="")
+    if kind == "fleeting birth":
+        return Step(op=msgspec.structs.replace(say(A), fleeting=True), action="send", digest="")
+    if kind == "fleeting birth revised":
+        op = msgspec.structs.replace(say(A), fleeting=True)
+        return Step(op=op, action="revise", digest="", old=Receipt())
+    if kind == "asked":
+        return Step(op=say(A), action="ask", digest="")
     if kind == "birth revised":
         return Step(op=birth(), action="revise", digest="")
     return Step(op=meta(), action="send", digest="")
 
 
-@given(st.lists(st.sampled_from(["birth", "marked birth", "birth revised", "put"]), max_size=20), st.integers(1, 6))
+KINDS = ["birth", "marked birth", "birth revised", "put", "fleeting birth", "fleeting birth revised", "asked"]
+
+
+@given(st.lists(st.sampled_from(KINDS), max_size=20), st.integers(1, 6))
 def test_windows_keep_the_order_hold_no_more_than_they_may_and_leave_a_birth_alone(kinds: list[str], size: int) -> None:
     whole = [step(kind) for kind in kinds]
     cut = list(windows(whole, size))
@@ -292,9 +302,12 @@ def test_windows_keep_the_order_hold_no_more_than_they_may_and_leave_a_birth_alo
         assert 1 <= len(window) <= size
         if any(one.alone for one in window):
             assert len(window) == 1
+        assert not any(one.fleeting for one in window[:-1]), "what is said next would take its mark away"
     # And no finer than that: two neighbours are only cut apart by the size or by a birth.
     for left, right in pairwise(cut):
-        assert len(left) == size or left[-1].alone or right[0].alone
+        assert len(left) == size or left[-1].alone or right[0].alone or left[-1].fleeting
+    fleeting = [kind in ("fleeting birth", "asked") for kind in kinds]
+    assert [one.fleeting for one in whole] == fleeting, "one that stands there already needs no mark"
 
 
 # ---- bodies and digests ----------------------------------------------------------------------------------------------

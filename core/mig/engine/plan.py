@@ -37,6 +37,11 @@ class Step(Struct):
         """A birth that nothing could find again stands alone in its transaction."""
         return self.action == "send" and self.op.effect is Effect.CREATE and self.op.marker is None
 
+    @property
+    def fleeting(self) -> bool:
+        """Whether nothing finds it again once the next step was said; what was sent then, its row does not tell."""
+        return self.op.effect is Effect.CREATE and self.old is None and (self.op.fleeting or self.action == "ask")
+
 
 def operation_digest(operation: Operation) -> str:
     """What decides whether an operation is sent again."""
@@ -101,10 +106,10 @@ def widened(decided: Decided, known: Mapping[str, OperationRow]) -> set[Ref]:
 
 
 def windows(steps: Sequence[Step], size: int) -> Iterator[list[Step]]:
-    """Cut steps into what is claimed together; a birth without a marker is claimed alone."""
+    """Cut steps into what is claimed together: a birth without a marker alone, one that soon has none last."""
     window: list[Step] = []
     for step in steps:
-        if window and (step.alone or window[0].alone or len(window) >= size):
+        if window and (step.alone or window[0].alone or window[-1].fleeting or len(window) >= size):
             yield window
             window = []
         window.append(step)

@@ -75,7 +75,7 @@ class HelpCentre:
         if verb == "help.links":
             return await self._relink(key, body)
         if verb == "help.page":
-            return Receipt({"id": key, "url": await self._site.page(key)})
+            return Receipt({"id": key, "url": await self._site.page(key), "public": "yes"})
         if verb == "help.publish":
             write = bool(body["published"] or body["featured"])
             if not write:  # a new draft is one; one that is said again somebody may have shown to everybody
@@ -250,7 +250,7 @@ class HelpCentre:
             return None
         if verb == "help.page":
             url = await self._api.url(key)
-            return Adopted(receipt=Receipt({"id": key, "url": url}), same=True) if url else None
+            return Adopted(receipt=Receipt({"id": key, "url": url, "public": "yes"}), same=True) if url else None
         if verb == "help.links":
             rows: Any = body["links"]
             links = led_to(rows)
@@ -262,7 +262,8 @@ class HelpCentre:
             state = _state(body) | {"published": shown.published}
             if "featured" in state:
                 state["featured"] = shown.featured
-            receipt = Receipt({"id": key, "url": url}, written={name: digest(value) for name, value in state.items()})
+            values = {"id": key, "url": url, **_public(state)}
+            receipt = Receipt(values, written={name: digest(value) for name, value in state.items()})
             return Adopted(receipt=receipt, same=state == _state(body))
         if verb == "help.shelf":
             receipt = Receipt({"id": key}, written={"shelf": digest(shown.shelf)})
@@ -284,12 +285,13 @@ class HelpCentre:
         await (self._api.describe if is_shelf else self._api.write)(key, said)
         until = self._clock.monotonic() + self._settings.read_lag_s
         while True:
+            asked = self._clock.monotonic()
             shown = await self._shown_as(key, is_shelf=is_shelf)
             if shown is not None and is_like(said, shown):
                 return told(fields, leads, shown)
-            if self._clock.monotonic() >= until:  # as far as anybody knows it is as we wrote it
+            if asked >= until:  # as far as anybody knows it is as we wrote it
                 return told(fields, leads, None)
-            await self._clock.sleep(_PAUSE_S)
+            await self._clock.sleep(min(_PAUSE_S, max(0.0, until - self._clock.monotonic())))
 
     async def _shown_as(self, key: str, *, is_shelf: bool) -> Shown | None:
         if not is_shelf:
@@ -324,7 +326,7 @@ class HelpCentre:
         shows = state["published"] and body["published"] and self._api.names_shelves
         url = await self._site.url(key) if shows else ""
         known = {name: digest(value) for name, value in _state(body).items()}
-        return Receipt({"id": key, "url": url}, unchanged=not write, written=known)
+        return Receipt({"id": key, "url": url, **_public(body)}, unchanged=not write, written=known)
 
     async def _republish(self, shown: Shown, body: Mapping[str, Any], old: Receipt) -> Receipt:
         """Likewise, but for what somebody changed of it since we wrote it: who showed it, or took it down, is right."""
@@ -346,9 +348,15 @@ class HelpCentre:
         written = shown is not None and content != shown.content
         if written:
             await self._api.write(key, {"content": content})
-        if not set(body.get("awaited") or ()) <= links.keys():
-            raise Postponed("articles it links to have no address yet", "The next run leads the links to them.")
+        awaited = set(body["awaited"])
+        if any(row["old"] in awaited and not row["is_public"] for row in rows):
+            raise Postponed("articles it links to are not shown yet", "The next run leads the links to them.")
         return msgspec.structs.replace(receipt, unchanged=not written)
+
+
+def _public(body: Mapping[str, Any]) -> dict[str, str]:
+    """What tells the articles that link to it that they need not wait, though nothing may tell where it is read."""
+    return {"public": "yes"} if body["published"] else {}
 
 
 def _state(body: Mapping[str, Any]) -> dict[str, bool]:

@@ -52,9 +52,12 @@ class PublicSite:
         return url
 
     async def _seen(self, key: str, until: float) -> str:
-        while not (url := await self._api.url(key)) and self._clock.monotonic() < until:
-            await self._clock.sleep(_PAUSE_S)
-        return url
+        """Asked until it shows, for the last time at `until` or later: an answer tells of when it was asked."""
+        while True:
+            asked = self._clock.monotonic()
+            if (url := await self._api.url(key)) or asked >= until:
+                return url
+            await self._clock.sleep(min(_PAUSE_S, max(0.0, until - self._clock.monotonic())))
 
     async def _refreshed(self, locale: str) -> float:
         async with self._asking:

@@ -181,6 +181,7 @@ class _Article:
             body=body,
             carries=(root.ref,),
             marker=mark,
+            fleeting=not tree,
             after=(shelf,) if shelf is not None else (),
             cost=(("crisp.requests", 1),),
         )
@@ -244,19 +245,20 @@ class _Article:
         Its name for the text and for where the others stand makes it due again when either changes.
         """
         tree = self._office.help_api == "tree"
+        shown = "page" if tree else "publish"
         links = [
             {
                 "old": _in_text(url),
-                "new": FromReceipt("page" if tree else "publish", of=ref, value="url", default="", required=False),
+                "new": FromReceipt(shown, of=ref, value="url", default="", required=False),
+                "is_public": FromReceipt(shown, of=ref, value="public", default="", required=False),
                 "to": self._path_of(ref),
                 # What a link says beyond its page goes with it; a digest is made of this, so only where there is some.
                 **({"rest": rest} if (rest := _rest(url)) else {}),
             }
             for url, ref in sorted(self._links.items())
         ]
-        body: dict[str, Any] = {"key": _KEY, "links": links, "text": digest(text)}
-        if tree:  # its page may show later than it was published
-            body["awaited"] = sorted(_in_text(url) for url, ref in self._links.items() if self._is_public(ref))
+        awaited = sorted(_in_text(url) for url, ref in self._links.items() if self._is_public(ref))
+        body = {"key": _KEY, "links": links, "text": digest(text), "awaited": awaited}
         # It carries nothing, so that it is due whenever the text was told anew, also in the phase after that.
         return msgspec.structs.replace(_put("links", self._root, body, requests=2, phase=2 if tree else 1), carries=())
 
