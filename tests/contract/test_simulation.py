@@ -17,8 +17,8 @@ from tally import count
 if TYPE_CHECKING:
     from pg_server import Server
 
-SHORT = (*range(22), 97, 197)
-"""The last two were red once: a late answer told of a page that was not there yet, and of a link that was not led."""
+SHORT = (*range(21), 97, 197, 2180)
+"""The last three were red once: a page that came late, a link not led, a change while a reading was stopped."""
 SHARES = 16
 LONG = range(1000, 1000 + int(os.environ.get("MIG_SOAK_SEEDS", "1500")))
 
@@ -71,7 +71,7 @@ def test_a_crash_at_any_point_of_a_whole_migration_changes_nothing_in_the_end(he
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("seed", [*sorted({*range(100)} - {*SHORT}), *LONG])
+@pytest.mark.parametrize("seed", [*sorted({*range(100), *LONG} - {*SHORT})])
 def test_long_whatever_happens_everything_arrives_once(seed: int) -> None:
     check(simulate(seed), "schedules")
 
@@ -94,8 +94,8 @@ def test_long_a_crash_at_every_point_of_a_whole_migration_changes_nothing_in_the
 @pytest.mark.soak
 @pytest.mark.parametrize("helpdesk", ["locale", "tree"])
 @pytest.mark.parametrize("share", range(SHARES))
-def test_long_a_crash_at_every_third_point_with_the_journal_on_postgresql_changes_nothing_in_the_end(
+def test_long_a_crash_at_every_fifth_point_with_the_journal_on_postgresql_changes_nothing_in_the_end(
     share: int, helpdesk: str, postgres: Server
 ) -> None:
     what = f"crash points of a whole migration on PostgreSQL, {helpdesk}"
-    swept(what, helpdesk, 1 + 3 * share, 3 * SHARES, postgres)
+    swept(what, helpdesk, 1 + 5 * share, 5 * SHARES, postgres)

@@ -119,8 +119,34 @@ def plan_of(seed: int) -> Plan:
         skew_s=dice.choice((0.0, 0.0, -300.0, 240.0)),
         lanes=dice.choice((1, 3, 6)),
         window=dice.choice((1, 5, 16)),
+        settings=_settings_of(seed),
         linked_help=tuple(ARTICLES) if random.Random(f"help centre {seed}").random() < 0.5 else (),
     )
+
+
+def _settings_of(seed: int) -> dict[str, Any]:
+    """As they are by default; of seeds from 5000 on some other way of telling each thing."""
+    dice = random.Random(f"settings {seed}")
+    if seed < 5000:
+        return {}
+    rule = {"how": "transcript", "closed_before": dice.choice(("2026-06-01T00:00:00Z", "2026-09-30T00:00:00Z"))}
+    return {
+        "contacts_without_email": dice.choice(("archive", "placeholder")),
+        "notes": dice.choice(("thread", "contact", "both")),
+        "custom_objects": dice.choice(("archive", "events")),
+        "teams": dice.choice(("archive", "create")),
+        "outbound_only": dice.choice(("note_from_user", "as_is")),
+        "internal_articles": dice.choice(("draft", "archive")),
+        "history": [rule] if dice.random() < 0.5 else [],
+        "max_text": dice.choice((40, 2_000)),
+        "max_transcript": dice.choice((300, 10_000)),
+        "max_notepad": dice.choice((200, 10_000)),
+        "spread_ties": dice.random() < 0.3,
+        "escape_markdown": dice.random() < 0.3,
+        "stealth_user_messages": dice.random() < 0.3,
+        "rating_notes": dice.random() < 0.7,
+        "language": dice.choice(("en", "de")),
+    }
 
 
 def _help_of(seed: int) -> dict[str, str]:

@@ -42,7 +42,8 @@ class Plan:
     switches: Mapping[str, str] = field(default_factory=dict)
     source_switches: Mapping[str, str] = field(default_factory=dict)
     limits: str = "plan=plus"
-    settings: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Of the target, as mig.toml has them."""
     source_limits: str = ""
     source_settings: Mapping[str, str] = field(default_factory=dict)
     shares: Mapping[str, float] = field(default_factory=dict)
@@ -176,7 +177,7 @@ class World(Life):
         }
         self.nets = nets
         target_settings: Any = platform_settings(
-            target_spec.settings, "crisp", {}, self._crisp(workspace), dict(self.plan.settings)
+            target_spec.settings, "crisp", dict(self.plan.settings), self._crisp(workspace)
         )
         return Run(
             journal=journal,

@@ -13,6 +13,7 @@ from kustomer_desk import (
     Always,
     Desk,
     at,
+    both_sides,
     collect,
     drain,
     ids,
@@ -20,7 +21,7 @@ from kustomer_desk import (
     opened,
     thread,
 )
-from mig import Ref, Refused, Scope, Unreadable
+from mig import Partition, Ref, Refused, Scope, Unreadable
 
 
 @pytest.fixture
@@ -378,3 +379,30 @@ async def test_a_check_tells_which_of_the_two_searches_the_key_may_use(desk: Des
         "sort": [{"conversation_created_at": "desc"}],
         "timeZone": "GMT",
     }
+
+
+@pytest.mark.parametrize("stopped_in", ["list", "old"])
+async def test_what_changed_while_a_reading_was_stopped_is_read_when_it_goes_on(desk: Desk, stopped_in: str) -> None:
+    first = "z00"
+    if stopped_in == "old":
+        everything = both_sides(desk)
+    else:
+        everything = {desk.add("conversation", f"z{n:02}", at(n))["id"] for n in range(12)}
+    async with opened(desk) as source:
+        until: bytes | None = None
+        seen: set[str] = set()
+        async for page in source.extract(Partition("conversations"), Scope(), None):
+            seen |= set(ids([page]))
+            if first in seen and page.checkpoint and json.loads(page.checkpoint).get("mode", "list") == stopped_in:
+                until = page.checkpoint
+                break
+        assert until is not None
+        row = next(one for one in desk.rows["conversation"] if one["id"] == first)
+        row["attributes"]["updatedAt"] = at(99_000)
+        row["attributes"]["name"] = "changed"
+        pages, done = await drain(source, "conversations", until)
+        assert seen | set(ids(pages)) == everything
+        assert first in ids(pages), "the run that goes on says that everything as of its beginning arrived"
+        asked = len(desk.asked)
+        pages, _ = await drain(source, "conversations", done)
+        assert len(desk.asked) - asked <= 2, "a reading that was not stopped reads nothing twice"

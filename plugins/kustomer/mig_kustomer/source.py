@@ -57,6 +57,7 @@ from mig_kustomer.klasses import Definitions, klass_rows
 from mig_kustomer.narrow import Narrow
 from mig_kustomer.parse import parse
 from mig_kustomer.settings import KustomerSettings
+from mig_kustomer.state import State
 from mig_kustomer.walk import Row
 
 SELECTED = "selected"
@@ -144,7 +145,17 @@ class KustomerSource:
             return Definitions(self._client).pages(checkpoint)
         if name == "drafts":
             return Drafts(self._client, self._settings).pages(checkpoint)
-        return Extraction(self._client, self._settings, name, census=census).pages(checkpoint)
+        return self._read(name, checkpoint, census=census)
+
+    async def _read(self, name: str, checkpoint: bytes | None, *, census: bool) -> AsyncIterator[Page]:
+        """From a checkpoint on; of what a run before this one had read a part, also what changed in that part since."""
+        last = checkpoint
+        async for page in Extraction(self._client, self._settings, name, census=census).pages(checkpoint):
+            last = page.checkpoint or last
+            yield page
+        if RESOURCES[name].context is not None and State.read(checkpoint).is_behind(State.read(last)):
+            async for page in Extraction(self._client, self._settings, name, census=census).pages(last):
+                yield page
 
     def _narrow(self, scope: Scope) -> Narrow:
         """One for each scope: what it learnt by weighing the cost it need not ask again."""
