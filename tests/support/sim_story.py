@@ -140,7 +140,6 @@ def _settings_of(seed: int) -> dict[str, Any]:
         "history": [rule] if dice.random() < 0.5 else [],
         "max_text": dice.choice((40, 2_000)),
         "max_transcript": dice.choice((300, 10_000)),
-        "max_notepad": dice.choice((200, 10_000)),
         "spread_ties": dice.random() < 0.3,
         "escape_markdown": dice.random() < 0.3,
         "stealth_user_messages": dice.random() < 0.3,
@@ -201,7 +200,8 @@ async def _judged(world: World, undisturbed: dict[str, Any] | None = None) -> En
     if len(world.workspace.writes) != writes:
         problems.append(f"a run with nothing to do wrote {len(world.workspace.writes) - writes} times")
     notices = world.workspace.notifications()["counts"]
-    end_users = {kind: count for kind, count in notices.items() if count and kind != "unread"}
+    said = {"unread"} | ({"people_event"} if world.plan.settings.get("custom_objects") == "events" else set())
+    end_users = {kind: count for kind, count in notices.items() if count and kind not in said}
     problems += [f"notified: {kind} {count}" for kind, count in end_users.items()]
     found, wanted = comparable(world.workspace), copy.deepcopy(undisturbed) or await world.expected()
     for source_id in world.edited:  # where the API edits nothing, it is said anew: the last one of its millisecond

@@ -275,6 +275,9 @@ def comparable(workspace: Workspace) -> dict[str, Any]:
         thread["messages"] = [_lasting(row) for row in thread["messages"] if _is_ours(row) and not _is_opening(row)]
         thread["meta"]["segments"] = sorted(thread["meta"].get("segments") or [])  # a set, in whatever order
         thread["meta"]["data"] = {k: v for k, v in thread["meta"]["data"].items() if k != "source_updated_at"}
+    for person in state["people"].values():  # dated when they were written, in whatever order that was
+        events = [{name: value for name, value in one.items() if name != "timestamp"} for one in person["events"]]
+        person["events"] = sorted(events, key=str)
     del state["orphans"]
     return state
 

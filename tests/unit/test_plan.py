@@ -375,6 +375,17 @@ def test_what_was_told_as_one_changes_as_one() -> None:
         (whole.name, "send"),
         *((part.name, "undo") for part in parts),
     }
+    new = Ref(mig.MESSAGE, "new")
+    more = decided([*parts, say(new)], changed=[new])
+    more.changed = widened(more, {whole.name: row(whole)})
+    assert more.changed == {new}, "what does not tell the unit as a whole is not touched by what is new"
+    note = say(THREAD, carries=(THREAD, *refs))
+    more.changed = widened(more, {note.name: row(note)})
+    assert [step.op.name for step in diff(more, {note.name: row(note)})] == [
+        *(part.name for part in parts),
+        str(new),
+        note.name,
+    ]
     still = decided(parts)
     still.changed = widened(still, known)
     assert diff(still, known) == [], "a changed setting alone touches nothing"

@@ -459,8 +459,11 @@ def _complete(plan: Delivery, ref: Ref, results: Mapping[str, Outcome]) -> bool:
         outcome, row = results.get(name), plan.known.get(name)
         if outcome is not None:
             done = outcome.state == "done"
+        elif row is None or row.state == "gone":
+            # Of what did not change nothing is sent that a setting would make of it now: what stands is its proof.
+            done = name not in plan.due and ref not in plan.decided.changed
         else:
-            done = name not in plan.due and row is not None and row.state in ("done", "due")
+            done = name not in plan.due and row.state in ("done", "due")
         if not done:
             return False
     return True

@@ -89,12 +89,16 @@ def widened(decided: Decided, known: Mapping[str, OperationRow]) -> set[Ref]:
     """What changed, and what shares an operation with it that appears or vanishes.
 
     An operation that carries several records (a thread told as one note) replaces those of each of them, or is replaced
-    by them: sent or taken back for the sake of one, it must be so for all, or some would stand twice or nowhere.
+    by them: sent or taken back for the sake of one, it must be so for all, or some would stand twice or nowhere. One
+    that carries the root tells the unit as a whole: whatever changed in it, also what is new, changes its form.
     """
     names = {operation.name for operation in decided.operations}
     shared = [
         row.carries for row in known.values() if len(row.carries) > 1 and row.state != "gone" and row.name not in names
     ]
+    if decided.changed:
+        whole = [carries for carries in shared if any(f"{ref.kind}:{ref.id}" == decided.key for ref in carries)]
+        shared += [(*carries, *decided.changed) for carries in whole]
     for operation in decided.operations:
         row = known.get(operation.name)
         if len(operation.carries) > 1 and (row is None or row.state == "gone"):

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from mig_crisp.marks import born_from
 
-_HEAD = re.compile(r"^(?:\d{4}-\d\d-\d\dT\S+|undated) .* \((?P<id>[^()\s]+)\):$", re.MULTILINE)
+_HEAD = re.compile(r"^(?P<when>\d{4}-\d\d-\d\dT\S+|undated) .* \((?P<id>[^()\s]+)\):$", re.MULTILINE)
 
 
 def blocks_of(notepad: str) -> list[str]:
@@ -17,18 +17,18 @@ def blocks_of(notepad: str) -> list[str]:
 
 
 def with_block(notepad: str, block: str) -> str:
-    """The notepad with a note in it once: in the place of its older text, else at the end, before the mark."""
+    """The notepad with a note in it once: in the place of its older text, else before the first that is later.
+
+    What others wrote there stays where it is, and the mark stays last.
+    """
     body, mark = _body(notepad), notepad.rstrip()[len(_body(notepad)) :].strip()
     head = _HEAD.match(block)
-    name = head["id"] if head else ""
-    for start, end in _spans(body):
-        found = _HEAD.match(body[start:end])
-        if found and found["id"] == name:
-            body = f"{body[:start]}{block}\n\n{body[end:]}"
-            break
-    else:
-        body = f"{body.rstrip()}\n\n{block}"
-    return f"{body.rstrip()}\n\n{mark}".strip()
+    spans = [(start, end, _HEAD.match(body[start:end])) for start, end in _spans(body)]
+    older = next(((start, end) for start, end, one in spans if one and head and one["id"] == head["id"]), None)
+    later = next((start for start, _, one in spans if one and head and one["when"] > head["when"]), len(body))
+    start, end = older or (later, later)
+    body = f"{body[:start].rstrip()}\n\n{block}\n\n{body[end:]}"
+    return f"{body.strip()}\n\n{mark}".strip()
 
 
 def block_of(notepad: str, name: str) -> str | None:

@@ -35,6 +35,7 @@ class People:
         self._max_notepad = max_notepad
         self._clock = clock
         self._read_lag_s = read_lag_s
+        self._began = clock.monotonic()
         self._written: dict[str, tuple[float, str]] = {}
         """Notepads as we wrote them, as long as a read may lag behind that."""
         # Notes of several threads go to one notepad, which is read, changed and written back.
@@ -128,7 +129,9 @@ class People:
                     field="emails",
                 ) from error
             return await self._merge(call, people_id, {}, Origin.ADOPTED)
-        return Receipt(_values(made_id(made, "people_id"), Origin.CREATED), written=digests(profile))
+        people_id = made_id(made, "people_id")
+        self._wrote(people_id, profile)
+        return Receipt(_values(people_id, Origin.CREATED), written=digests(profile))
 
     async def _merge(self, call: Call, people_id: str, ours: Mapping[str, str], origin: Origin) -> Receipt:
         """Bring a profile that stands there to what is wanted, without overwriting what others wrote."""
@@ -156,8 +159,11 @@ class People:
     async def _profile(self, people_id: str) -> dict[str, Any]:
         """A profile as it stands, with the notepad as we wrote it last where a read may not show that yet.
 
-        Notes of several threads follow each other on one notepad: each would write over the one before.
+        Notes of several threads follow each other on one notepad: each would write over the one before, and the first
+        over our mark. What an earlier process wrote shows when the lag has passed since ours began.
         """
+        if people_id not in self._written:
+            await self._clock.sleep(self._began + self._read_lag_s - self._clock.monotonic())
         found = _mapping(await self._client.get(f"/people/profile/{people_id}"))
         when, notepad = self._written.get(people_id, (0.0, ""))
         if people_id in self._written and self._clock.monotonic() - when < self._read_lag_s:
