@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from pg_server import Server
 
 SHORT = (*range(14), 97, 197, 2180, *range(5000, 5008))
-"""Three that were red once (a page that came late, a link not led, a change while a reading was stopped), and other ways
-of telling things."""
+"""Among them three that were red once (a page that came late, a link that was not led, a change while a reading was
+stopped), and other ways of telling things."""
 SHARES = 16
 SEEDS = int(os.environ.get("MIG_SOAK_SEEDS", "1500"))
 LONG = (*range(100), *range(1000, 1000 + SEEDS), *range(5000, 5000 + SEEDS // 3))
