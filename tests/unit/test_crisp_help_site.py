@@ -77,10 +77,11 @@ def links(new: str, public: str, awaited: bool = True) -> Call:
     [
         (links("", ""), True, False),
         (links(NEW, "yes"), False, True),
+        (links(NEW, ""), False, True),  # as a journal from before has it
         (links("", "yes"), False, False),  # shown, and nothing tells where: waiting would not end
         (links("", "", awaited=False), False, False),  # a draft
     ],
-    ids=["not shown yet", "shown", "shown nowhere", "never shown"],
+    ids=["not shown yet", "shown", "shown before", "shown nowhere", "never shown"],
 )
 async def test_links_wait_for_articles_that_will_be_shown(call: Call, waits: bool, leads: bool) -> None:
     clock = VirtualClock()

@@ -349,7 +349,7 @@ class HelpCentre:
         if written:
             await self._api.write(key, {"content": content})
         awaited = set(body["awaited"])
-        if any(row["old"] in awaited and not row["is_public"] for row in rows):
+        if any(row["old"] in awaited and not (row["is_public"] or row["new"]) for row in rows):
             raise Postponed("articles it links to are not shown yet", "The next run leads the links to them.")
         return msgspec.structs.replace(receipt, unchanged=not written)
 
