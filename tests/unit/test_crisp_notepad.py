@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import cycle
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mig import Call, Effect, Operation, UnitKey
 from mig_crisp.notepad import block_of, blocks_of, with_block
+from mig_crisp.people import People
+from storm import VirtualClock
+
+LAG_S = 5.0
 
 MARK = "[mig kustomer:5f693e804da4f9fc3c6da5d7 contact/65462416b81a6916c70000a0]"
 TEXTS = (
@@ -39,3 +48,43 @@ def test_an_edited_one_keeps_its_place_and_what_others_wrote_stays(one: str, oth
     more = with_block(edited, block(2, other))
     assert more == edited.replace(block(3, "third"), f"{block(2, other)}\n\n{block(3, 'third')}")
     assert block_of(more, f"{2:024x}") == block(2, other)
+
+
+class Lagging:
+    """A profile whose reads show it as it was a while ago; requests and answers take their time."""
+
+    def __init__(self, clock: VirtualClock, ways: Iterable[float]) -> None:
+        self._clock, self._ways = clock, cycle(ways)
+        self._stood = [(clock.monotonic(), MARK)]
+
+    @property
+    def notepad(self) -> str:
+        return self._stood[-1][1]
+
+    async def get(self, path: str) -> dict[str, str]:
+        await self._clock.sleep(next(self._ways))
+        seen = self._clock.monotonic() - LAG_S
+        text = next((text for when, text in reversed(self._stood) if when <= seen), "")
+        await self._clock.sleep(next(self._ways))
+        return {"notepad": text}
+
+    async def write(self, method: str, path: str, body: dict[str, str]) -> None:
+        await self._clock.sleep(next(self._ways))
+        self._stood.append((self._clock.monotonic(), body["notepad"]))
+        await self._clock.sleep(next(self._ways))
+
+
+@given(
+    st.lists(st.floats(0.0, 2 * LAG_S), min_size=2, max_size=6), st.lists(st.floats(0.001, 3.0), min_size=4, max_size=9)
+)
+async def test_however_slow_answers_are_no_note_is_written_over(pauses: list[float], ways: list[float]) -> None:
+    clock = VirtualClock()
+    desk: Any = Lagging(clock, ways)
+    people = People(desk, 10_000, clock, LAG_S)
+    for number, pause in enumerate(pauses):
+        body = {"people_id": "p", "line": block(number, f"note {number}")}
+        operation = Operation(name="notepad", verb="people.note", effect=Effect.PUT, body=body)
+        await people.send(Call(UnitKey("contact:a"), operation, body))
+        await clock.sleep(pause)
+    assert blocks_of(desk.notepad) == [block(number, f"note {number}") for number in range(len(pauses))]
+    assert desk.notepad.endswith(MARK)

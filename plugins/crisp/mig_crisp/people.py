@@ -164,9 +164,10 @@ class People:
         """
         if people_id not in self._written:
             await self._clock.sleep(self._began + self._read_lag_s - self._clock.monotonic())
+        asked = self._clock.monotonic()  # an answer tells of when it was asked
         found = _mapping(await self._client.get(f"/people/profile/{people_id}"))
         when, notepad = self._written.get(people_id, (0.0, ""))
-        if people_id in self._written and self._clock.monotonic() - when < self._read_lag_s:
+        if people_id in self._written and asked - when < self._read_lag_s:
             return {**found, "notepad": notepad}
         self._written.pop(people_id, None)
         return found
