@@ -15,6 +15,11 @@ MigError                    a message for a person: what happened, to which thin
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mig.platforms import Receipt
+
 
 class MigError(Exception):
     """An error with a way out.
@@ -86,7 +91,16 @@ class Postponed(MigError):
     """A network or a store fails one record, and nothing of it has taken effect: it waits for the next run.
 
     Nothing is wrong with the record, so it is never quarantined for this.
+
+    Args:
+        message: What fails.
+        hint: When it is tried again.
+        receipt: What stands by now, where part of it took effect; the rest is revised by it.
     """
+
+    def __init__(self, message: str, hint: str = "", receipt: Receipt | None = None) -> None:
+        super().__init__(message, hint)
+        self.receipt = receipt
 
 
 class NotApplied(MigError):

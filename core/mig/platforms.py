@@ -248,6 +248,7 @@ class FromReceipt(Struct, frozen=True, tag=True):
     """What an operation's receipt says; filled in when sending, so that render stays pure."""
 
     op: str
+    """Empty: no receipt, but with `value="fate"` what the mapping made of the record `of` (load, archive, skip)."""
     of: Ref | None = None
     """Any record: the engine goes to the unit it is in, also when merged into another. None: this unit."""
     value: str = "id"

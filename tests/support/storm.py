@@ -279,9 +279,16 @@ class LoadAll:
 
 
 async def run_once(
-    journal: Journal, source: MemorySource, target: Any, clock: VirtualClock, *, lanes: int = 3, window: int = 4
+    journal: Journal,
+    source: MemorySource,
+    target: Any,
+    clock: VirtualClock,
+    *,
+    lanes: int = 3,
+    window: int = 4,
+    stop: asyncio.Event | None = None,
 ) -> Report:
-    """One run of the engine, as a fresh process would make it."""
+    """One run of the engine, as a fresh process would make it; it is asked to end by `stop`."""
 
     @asynccontextmanager
     async def open_source(settings: Any, access: mig.Access) -> AsyncIterator[mig.Source]:
@@ -301,6 +308,7 @@ async def run_once(
             target_settings=None,
             chain=[LoadAll()],
             engine=EngineSettings(lanes=lanes, window=window, attempts=12),
+            stop=stop or asyncio.Event(),
         )
     )
 
@@ -322,7 +330,7 @@ async def crash_at(
     crasher = Crasher(n)
     listen(crasher)
     try:
-        await run_once(journal, source, target, clock, **how)
+        await run_once(journal, source, target, clock, **how)  # type: ignore[arg-type]  # numbers only
     except BaseException as error:
         if not is_crash(error):
             raise

@@ -65,8 +65,8 @@ async def test_a_page_that_never_shows_is_given_up_when_the_lag_is_over() -> Non
     assert 5.0 <= clock.monotonic() - began < 6.5
 
 
-def links(new: str, public: str, awaited: bool = True) -> Call:
-    rows = [{"old": OLD, "new": new, "is_public": public, "to": ""}]
+def links(new: str, public: str, *, told: str = "", fate: str = "load", awaited: bool = True) -> Call:
+    rows = [{"old": OLD, "new": new, "is_public": public, "is_told": told, "fate": fate, "to": ""}]
     body = {"key": KEY, "links": rows, "text": "", "awaited": [OLD] if awaited else []}
     operation = Operation(name="links", verb="help.links", effect=Effect.PUT, body=body)
     return Call(UnitKey("article:1"), operation, body)
@@ -76,12 +76,19 @@ def links(new: str, public: str, awaited: bool = True) -> Call:
     ("call", "waits", "leads"),
     [
         (links("", ""), True, False),
+        (links("", "", fate=""), True, False),
+        (links("", "no", told=KEY), True, False),
+        (links("", "", fate="archive"), False, False),
+        (links("", "", told=KEY), False, False),  # as a journal from before has it, with a page that came too late
         (links(NEW, "yes"), False, True),
         (links(NEW, ""), False, True),  # as a journal from before has it
         (links("", "yes"), False, False),  # shown, and nothing tells where: waiting would not end
         (links("", "", awaited=False), False, False),  # a draft
     ],
-    ids=["not shown yet", "shown", "shown before", "shown nowhere", "never shown"],
+    ids=[
+        *("not there yet", "not decided yet", "a draft until now", "only archived", "told before"),
+        *("shown", "shown before", "shown nowhere", "never shown"),
+    ],
 )
 async def test_links_wait_for_articles_that_will_be_shown(call: Call, waits: bool, leads: bool) -> None:
     clock = VirtualClock()

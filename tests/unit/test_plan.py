@@ -75,6 +75,7 @@ def decided(
         operations=operations,
         verdicts=verdicts,
         changed=set(changed),
+        fresh=set(changed),
         asked=set(),
         absent=set(),
         looked="",

@@ -31,6 +31,8 @@ class Decided(Struct):
     """Of every record; those to be loaded say `staged` until their operations are done."""
     changed: set[Ref]
     """Records whose operations may be sent again."""
+    fresh: set[Ref]
+    """Of those, what is new or otherwise than it was told, and does not merely wait."""
     asked: set[Ref]
     absent: set[Ref]
     """Of those, what is not staged."""
@@ -193,6 +195,7 @@ class Decider:
             operations=rendered.operations,
             verdicts=verdicts,
             changed=changed,
+            fresh={row.ref for row in rows if row.mapped != verdicts[row.ref].mapped},
             asked={ref for ref in look.asked if ref.kind not in SMALL},
             absent={ref for ref, value in look.asked.items() if not value and ref.kind not in SMALL},
             looked=looked,

@@ -46,6 +46,8 @@ class Delivery(Struct, frozen=True):
     """The names of the steps."""
     tails: frozenset[str]
     """The names of operations that are said again whenever anything is."""
+    drawn: frozenset[Ref]
+    """Records that are told anew only because they were told as one with others."""
     version: int
     """The unit's, when this was computed."""
 
@@ -272,7 +274,8 @@ class Deliverer:
         version = delivery.unit_version(connection, self._mig, key)
         decided = self._decider.decide(connection, self._mig, key, looked)
         known = delivery.operations(connection, self._mig, key)
-        decided.changed = widened(decided, known)
+        drawn = widened(decided, known) - decided.changed
+        decided.changed |= drawn
         carried = {ref for row in known.values() for ref in row.carries} - set(decided.verdicts)
         moved = delivery.moved_away(connection, self._mig, sorted(carried), key)
         steps = diff(decided, known, moved=moved, phase=phase, everything=self._remap)
@@ -286,7 +289,15 @@ class Deliverer:
             for ref in operation.carries:
                 carriers.setdefault(ref, []).append(operation.name)
         return Delivery(
-            decided, steps, known, last > phase, carriers, frozenset(step.op.name for step in due), tails, version
+            decided,
+            steps,
+            known,
+            last > phase,
+            carriers,
+            frozenset(step.op.name for step in due),
+            tails,
+            frozenset(drawn),
+            version,
         )
 
     async def _needed(self, plan: Delivery, phase: int, above: tuple[UnitKey, ...]) -> None:
@@ -313,6 +324,8 @@ class Deliverer:
         said = [step.op.name for step in plan.steps if step.op.tail and step.op.name in results]
 
         def say(connection: Connection) -> None:
+            if not results:  # what is drawn in must be known to a run that goes on with the rest
+                delivery.unsettle(connection, self._mig, plan.drawn)
             delivery.claim(connection, self._mig, key, list(claims.values()), self._run, said=said)
             delivery.save_budgets(connection, used)
 
@@ -390,7 +403,8 @@ class Deliverer:
                 f"files cannot be moved now: {error.message}, {self._in_a_row} times in a row",
                 "Run again later: what waits is tried again. Nothing of it is lost, and the rest stands as it is.",
             )
-        return Outcome("later", step.old, f"{error.message}. {error.hint}".strip())
+        why = f"{error.message}. {error.hint}".strip()
+        return Outcome("due", error.receipt, why) if error.receipt else Outcome("later", step.old, why)
 
     def _filler(
         self, plan: Delivery, results: Mapping[str, Outcome], foreign: Mapping[FromReceipt, Receipt | None]
@@ -421,6 +435,9 @@ class Deliverer:
             found: dict[FromReceipt, Receipt | None] = {}
             for hole in wanted:
                 assert hole.of is not None
+                if not hole.op:
+                    found[hole] = Receipt({"fate": delivery.fate_of(connection, self._mig, hole.of)})
+                    continue
                 home = delivery.unit_of(connection, self._mig, hole.of)
                 found[hole] = delivery.receipt_of(connection, self._mig, home, hole.op) if home else None
             return found
@@ -435,7 +452,7 @@ class Deliverer:
     def _verdict(self, plan: Delivery, ref: Ref, results: Mapping[str, Outcome]) -> Verdict:
         """A record's verdict after what was sent for it."""
         verdict = plan.decided.verdicts[ref]
-        mine = plan.carriers.get(ref, ())
+        mine = [*plan.carriers.get(ref, ()), *_taken_back(plan, ref)]
         waits = [results[name].reason for name in mine if name in results and results[name].state in WAITS]
         if verdict.fate != "load" or verdict.state == "failed":
             # A file that is archived leaves a word in its place, which may still have to be said.
@@ -443,7 +460,7 @@ class Deliverer:
         failed = [results[name].reason for name in mine if name in results and results[name].state == "failed"]
         if failed:
             return msgspec.structs.replace(verdict, state="failed", reason=failed[0])
-        if not mine or not _complete(plan, ref, results):
+        if not plan.carriers.get(ref) or not _complete(plan, ref, results):
             return msgspec.structs.replace(verdict, reason=waits[0]) if waits else verdict
         declined = _declined(plan, mine, results)
         if declined:
@@ -466,7 +483,12 @@ def _complete(plan: Delivery, ref: Ref, results: Mapping[str, Outcome]) -> bool:
             done = name not in plan.due and row.state in ("done", "due")
         if not done:
             return False
-    return True
+    # What stood in its place must be gone: proven before, nobody would take it back any more.
+    return all(name in results and results[name].state in ("gone", "done") for name in _taken_back(plan, ref))
+
+
+def _taken_back(plan: Delivery, ref: Ref) -> list[str]:
+    return [step.op.name for step in plan.steps if step.action == "undo" and ref in step.op.carries]
 
 
 def _declined(plan: Delivery, names: Sequence[str], results: Mapping[str, Outcome]) -> str:

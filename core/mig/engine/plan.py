@@ -96,9 +96,9 @@ def widened(decided: Decided, known: Mapping[str, OperationRow]) -> set[Ref]:
     shared = [
         row.carries for row in known.values() if len(row.carries) > 1 and row.state != "gone" and row.name not in names
     ]
-    if decided.changed:
+    if decided.fresh:
         whole = [carries for carries in shared if any(f"{ref.kind}:{ref.id}" == decided.key for ref in carries)]
-        shared += [(*carries, *decided.changed) for carries in whole]
+        shared += [(*carries, *decided.fresh) for carries in whole]
     for operation in decided.operations:
         row = known.get(operation.name)
         if len(operation.carries) > 1 and (row is None or row.state == "gone"):

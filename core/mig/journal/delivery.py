@@ -51,6 +51,8 @@ _TAILS_DUE = (
     .values(state="due")
 )
 _RECORD = and_(record.c.migration == _MIG, record.c.kind == bindparam("k"), record.c.id == bindparam("i"))
+_FATE = select(record.c.fate).where(_RECORD)
+_UNSETTLED = update(record).where(_RECORD, record.c.state == "done").values(state="staged")
 _SENDING = update(record).where(_RECORD, record.c.state == "staged").values(state="sending")
 _SETTLED = (
     update(operation)
@@ -276,6 +278,18 @@ def receipt_of(connection: Connection, mig: int, key: str, name: str) -> Receipt
     """What a done operation answered."""
     text = connection.execute(_RECEIPT, {"mig": mig, "key": key, "name": name}).scalar()
     return _decode_receipt(text)
+
+
+def fate_of(connection: Connection, mig: int, ref: Ref) -> str:
+    """What the mapping made of a record; empty: nothing yet."""
+    return connection.execute(_FATE, {"mig": mig, "k": ref.kind, "i": ref.id}).scalar() or ""
+
+
+def unsettle(connection: Connection, mig: int, refs: Iterable[Ref]) -> None:
+    """Records that are about to be told in another form are not done until they are."""
+    rows = [{"mig": mig, "k": ref.kind, "i": ref.id} for ref in sorted(refs)]
+    if rows:
+        connection.execute(_UNSETTLED, rows)
 
 
 def claim(

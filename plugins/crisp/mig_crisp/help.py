@@ -349,14 +349,22 @@ class HelpCentre:
         if written:
             await self._api.write(key, {"content": content})
         awaited = set(body["awaited"])
-        if any(row["old"] in awaited and not (row["is_public"] or row["new"]) for row in rows):
-            raise Postponed("articles it links to are not shown yet", "The next run leads the links to them.")
+        if any(row["old"] in awaited and _is_coming(row) for row in rows):
+            why = "articles it links to are not shown yet"
+            raise Postponed(why, "The next run leads the links to them.", receipt)
         return msgspec.structs.replace(receipt, unchanged=not written)
 
 
 def _public(body: Mapping[str, Any]) -> dict[str, str]:
     """What tells the articles that link to it that they need not wait, though nothing may tell where it is read."""
-    return {"public": "yes"} if body["published"] else {}
+    return {"public": "yes" if body["published"] else "no"}
+
+
+def _is_coming(link: Mapping[str, Any]) -> bool:
+    """Whether the article a link leads to is still to be shown; a receipt of an older release does not say."""
+    if link["new"] or link["fate"] in ("archive", "skip"):
+        return False
+    return bool(link["is_public"] == "no" or not (link["is_public"] or link["is_told"]))
 
 
 def _state(body: Mapping[str, Any]) -> dict[str, bool]:

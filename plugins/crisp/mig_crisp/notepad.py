@@ -19,12 +19,14 @@ def blocks_of(notepad: str) -> list[str]:
 def with_block(notepad: str, block: str) -> str:
     """The notepad with a note in it once: in the place of its older text, else before the first that is later.
 
-    What others wrote there stays where it is, and the mark stays last.
+    The mark stays last. One that has the note as it is stays as it is, with what others wrote around it.
     """
     body, mark = _body(notepad), notepad.rstrip()[len(_body(notepad)) :].strip()
     head = _HEAD.match(block)
     spans = [(start, end, _HEAD.match(body[start:end])) for start, end in _spans(body)]
     older = next(((start, end) for start, end, one in spans if one and head and one["id"] == head["id"]), None)
+    if older is not None and f"{body[older[0] : older[1]]}\n".startswith(f"{block}\n"):
+        return notepad
     later = next((start for start, _, one in spans if one and head and one["when"] > head["when"]), len(body))
     start, end = older or (later, later)
     body = f"{body[:start].rstrip()}\n\n{block}\n\n{body[end:]}"

@@ -9,7 +9,7 @@ from weakref import WeakValueDictionary
 
 import msgspec
 
-from mig import Call, Clock, Origin, Receipt, Rejected, digest
+from mig import Call, Clock, Origin, Receipt, Rejected, Unclear, digest
 from mig_crisp.client import CrispClient, made_id, segment
 from mig_crisp.marks import born_from
 from mig_crisp.notepad import blocks_of, with_block
@@ -28,16 +28,22 @@ class People:
         max_notepad: Characters of a notepad.
         clock: Measures how old our own writes are.
         read_lag_s: How long a read may lag behind a write.
+        request_life_s: How long after it was sent a request may still take effect.
     """
 
-    def __init__(self, client: CrispClient, max_notepad: int, clock: Clock, read_lag_s: float) -> None:
+    def __init__(
+        self, client: CrispClient, max_notepad: int, clock: Clock, read_lag_s: float, request_life_s: float
+    ) -> None:
         self._client = client
         self._max_notepad = max_notepad
         self._clock = clock
         self._read_lag_s = read_lag_s
+        self._request_life_s = request_life_s
         self._began = clock.monotonic()
         self._written: dict[str, tuple[float, str]] = {}
         """Notepads as we wrote them, as long as a read may lag behind that."""
+        self._open_at: dict[str, float] = {}
+        """From when on a notepad may be read: what may have been written to it shows by then, or never."""
         # Notes of several threads go to one notepad, which is read, changed and written back.
         self._notepads: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -138,8 +144,7 @@ class People:
         wanted = _mapping(call.body["profile"])
         changes = merge_changes(wanted, await self._profile(people_id), ours, adopted=origin == Origin.ADOPTED)
         if changes:
-            await self._client.write("PATCH", f"/people/profile/{people_id}", changes)
-            self._wrote(people_id, changes)
+            await self._change(people_id, changes)
         return Receipt(_values(people_id, origin), origin, unchanged=not changes, written=digests(wanted))
 
     async def _note(self, call: Call) -> Receipt:
@@ -152,8 +157,7 @@ class People:
             if len(notepad) > max(self._max_notepad, len(before)):
                 raise Rejected("its contact's notepad is full", "Raise max_notepad, or leave notes in their threads.")
             if notepad != before:
-                await self._client.write("PATCH", f"/people/profile/{people_id}", {"notepad": notepad})
-                self._wrote(people_id, {"notepad": notepad})
+                await self._change(people_id, {"notepad": notepad})
         return Receipt({"id": people_id}, unchanged=notepad == before)
 
     async def _profile(self, people_id: str) -> dict[str, Any]:
@@ -163,7 +167,9 @@ class People:
         over our mark. What an earlier process wrote shows when the lag has passed since ours began.
         """
         if people_id not in self._written:
-            await self._clock.sleep(self._began + self._read_lag_s - self._clock.monotonic())
+            shows = max(self._began + self._read_lag_s, self._open_at.get(people_id, 0.0))
+            await self._clock.sleep(shows - self._clock.monotonic())
+        self._open_at.pop(people_id, None)
         asked = self._clock.monotonic()  # an answer tells of when it was asked
         found = _mapping(await self._client.get(f"/people/profile/{people_id}"))
         when, notepad = self._written.get(people_id, (0.0, ""))
@@ -171,6 +177,18 @@ class People:
             return {**found, "notepad": notepad}
         self._written.pop(people_id, None)
         return found
+
+    async def _change(self, people_id: str, changes: Mapping[str, Any]) -> None:
+        """Write fields of a profile; while nobody knows whether they arrived, nobody reads its notepad."""
+        sent_at = self._clock.monotonic()
+        try:
+            await self._client.write("PATCH", f"/people/profile/{people_id}", changes)
+        except Unclear:
+            if "notepad" in changes:
+                self._written.pop(people_id, None)
+                self._open_at[people_id] = sent_at + self._request_life_s + self._read_lag_s
+            raise
+        self._wrote(people_id, changes)
 
     def _wrote(self, people_id: str, changes: Mapping[str, Any]) -> None:
         if "notepad" in changes:

@@ -251,6 +251,8 @@ class _Article:
                 "old": _in_text(url),
                 "new": FromReceipt(shown, of=ref, value="url", default="", required=False),
                 "is_public": FromReceipt(shown, of=ref, value="public", default="", required=False),
+                "is_told": FromReceipt(shown, of=ref, default="", required=False),
+                "fate": FromReceipt("", of=ref, value="fate", default="", required=False),
                 "to": self._path_of(ref),
                 # What a link says beyond its page goes with it; a digest is made of this, so only where there is some.
                 **({"rest": rest} if (rest := _rest(url)) else {}),

@@ -276,7 +276,7 @@ async def open_target(settings: CrispSettings, access: mig.Access) -> AsyncItera
         try:
             office = await open_office(client, settings)
             uploads = Uploads(client, events, outside, access.clock, settings)
-            people = People(client, settings.max_notepad, access.clock, settings.read_lag_s)
+            people = People(client, settings.max_notepad, access.clock, settings.read_lag_s, settings.request_life_s)
             check = Check(client, office, events, access.clock, settings)
             yield CrispTarget(settings, client, office, people, uploads, check, Downloads(outside), access.clock)
         finally:
