@@ -204,7 +204,8 @@ async def _judged(world: World, undisturbed: dict[str, Any] | None = None) -> En
     end_users = {kind: count for kind, count in notices.items() if count and kind not in said}
     problems += [f"notified: {kind} {count}" for kind, count in end_users.items()]
     found, wanted = comparable(world.workspace), copy.deepcopy(undisturbed) or await world.expected()
-    for source_id in world.edited:  # where the API edits nothing, it is said anew: the last one of its millisecond
+    noted = {name for name, thread in wanted["threads"].items() if _is_noted(name, thread)}
+    for source_id in world.edited | noted:  # what the API does not edit is said anew: the last of its millisecond
         for side in (found, wanted):
             side["threads"].get(source_id, {"messages": []})["messages"].sort(key=_moment)
     sessions = world.workspace.desk.sessions.live
@@ -231,6 +232,11 @@ async def _judged(world: World, undisturbed: dict[str, Any] | None = None) -> En
         notified=sum(end_users.values()),
         mailed=notices.get("unread", 0),
     )
+
+
+def _is_noted(name: str, thread: dict[str, Any]) -> bool:
+    """Whether it is told as one note, whose parts are all of one millisecond."""
+    return any(row["properties"]["source_id"] == f"conversation/{name}" for row in thread["messages"])
 
 
 def _moment(row: dict[str, Any]) -> tuple[Any, ...]:

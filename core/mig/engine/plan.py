@@ -90,21 +90,21 @@ def widened(decided: Decided, known: Mapping[str, OperationRow]) -> set[Ref]:
 
     An operation that carries several records (a thread told as one note) replaces those of each of them, or is replaced
     by them: sent or taken back for the sake of one, it must be so for all, or some would stand twice or nowhere. One
-    that carries the root tells the unit as a whole: whatever changed in it, also what is new, changes its form.
+    that carries the root tells the unit as a whole: whatever changed in it, also what is new, changes its form, and
+    everything in it has its place by the new one (files stand at the end of a note, and with their messages without).
     """
     names = {operation.name for operation in decided.operations}
-    shared = [
-        row.carries for row in known.values() if len(row.carries) > 1 and row.state != "gone" and row.name not in names
-    ]
-    if decided.fresh:
-        whole = [carries for carries in shared if any(f"{ref.kind}:{ref.id}" == decided.key for ref in carries)]
-        shared += [(*carries, *decided.fresh) for carries in whole]
-    for operation in decided.operations:
-        row = known.get(operation.name)
-        if len(operation.carries) > 1 and (row is None or row.state == "gone"):
-            shared.append(operation.carries)
+    vanishing = [row.carries for row in known.values() if row.state != "gone" and row.name not in names]
+    appearing = [one.carries for one in decided.operations if one.name not in known or known[one.name].state == "gone"]
+    groups: list[tuple[set[Ref], set[Ref]]] = []  # what draws in, and what is drawn in
+    for carries in (*vanishing, *appearing):
+        if len(carries) < 2:
+            continue
+        is_whole = any(f"{ref.kind}:{ref.id}" == decided.key for ref in carries)
+        new = decided.fresh if is_whole and carries in vanishing else set()
+        groups.append(({*carries, *new}, set(decided.verdicts) if is_whole else set(carries)))
     changed = set(decided.changed)
-    while more := {ref for carries in shared if changed.intersection(carries) for ref in carries} - changed:
+    while more := {ref for those, drawn in groups if changed & those for ref in drawn} - changed:
         changed |= more
     return changed
 

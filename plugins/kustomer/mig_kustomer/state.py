@@ -72,9 +72,9 @@ class State(Struct, frozen=True, omit_defaults=True):
     def is_behind(self, end: State) -> bool:
         """Whether a reading that went on from here and ended so has parts that were read long before its end.
 
-        A walk has none: it comes to what changed last. Of what was never read no part was.
+        A walk has none but the files of messages: it comes to what changed last. Of what was never read no part was.
         """
-        begun = self.mode == "old" or (self.mode == "list" and self != State())
+        begun = self.mode == "old" or bool(self.told) or (self.mode == "list" and self != State())
         return begun and end.mode == "done" and bool(end.mark)
 
     def done(self) -> State:
