@@ -210,7 +210,8 @@ class World(Life):
         }
 
     def _crisp(self, workspace: Workspace) -> dict[str, str]:
-        return {
+        """What the environment says, where the plan does not: it would have the last word."""
+        said = {
             "CRISP_URL": TARGET_URL,
             "CRISP_TIER": workspace.key.tier,
             "CRISP_IDENTIFIER": workspace.key.identifier,
@@ -222,6 +223,8 @@ class World(Life):
             "CRISP_FILES": "link",
             "CRISP_DAILY_QUOTA": "0",
         }
+        planned = {f"CRISP_{name.upper()}" for name in self.plan.settings}
+        return {name: value for name, value in said.items() if name not in planned}
 
     # ---- the end ------------------------------------------------------------------------------------------------
 
