@@ -41,6 +41,7 @@ OTHERWISE = {
     "a profile speaks another language",
     "a rating's note is of somebody else",
     "a category has another name",
+    "a section has another name",
     "two rows of one millisecond change places",
 }
 """What no operation of ours would say otherwise: somebody looks (docs/verify.md)."""
