@@ -41,7 +41,6 @@ OTHERWISE = {
     "a profile speaks another language",
     "a rating's note is of somebody else",
     "a category has another name",
-    "a section has another name",
     "two rows of one millisecond change places",
 }
 """What no operation of ours would say otherwise: somebody looks (docs/verify.md)."""
@@ -60,7 +59,9 @@ SHORT = (
     "everybody can read a draft",
     "everybody can read what is for the desk only",
 )
-LONG = sorted(set(DAMAGES) - BY_HAND - OTHERWISE - LAST - set(SHORT))
+PARTLY = {"a section has another name"}
+"""By hand, like that of a category; the articles in it seem to stand elsewhere, and are said again for nothing."""
+LONG = sorted(set(DAMAGES) - BY_HAND - OTHERWISE - LAST - PARTLY - set(SHORT))
 
 
 @pytest.fixture(scope="module")

@@ -346,8 +346,8 @@ def _(desk: Desk) -> Hurt:
 
 @damage("a section has another name")
 def _(desk: Desk) -> Hurt:
-    one, _ = _category(desk)
-    section = next(part for part in one.sections.values() if part["name"] == f"{INVOICES.name} [en_us]")
+    sections = [part for one in desk.helpdesk.categories.live.values() for part in one.sections.values()]
+    section = next(part for part in sections if part["name"] == f"{INVOICES.name} [en_us]")
     section["name"] = "Bills"
     return Hurt("mismatched", "category", f"{INVOICES.id}.en_us", "name")
 
