@@ -88,7 +88,9 @@ class Lost(RecordError):
 
 
 class Postponed(MigError):
-    """A network or a store fails one record, and nothing of it has taken effect: it waits for the next run.
+    """Something that one record needs is not to be had now: it waits for the next run.
+
+    Nothing of it has taken effect, but for what a receipt tells.
 
     Nothing is wrong with the record, so it is never quarantined for this.
 

@@ -83,18 +83,25 @@ async def anew(records: Sequence[mig.Record]) -> Any:
     return standing(target)
 
 
+async def moved(change: str, target: StormTarget, clock: VirtualClock, window: int) -> tuple[Journal, MemorySource]:
+    """A thread moved as it was, and its source as it is now."""
+    before, after = CHANGES[change]
+    journal, source = Journal.open("sqlite://", inline=True), MemorySource(before)
+    await run_once(journal, source, target, clock, window=window)
+    source.records = {record.ref: record for record in after}
+    return journal, source
+
+
 @pytest.mark.parametrize("window", [1, pytest.param(4, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("change", CHANGES)
 async def test_a_crash_at_any_point_leaves_one_form(change: str, window: int) -> None:
-    before, after = CHANGES[change]
-    expected = await anew(after)
+    expected = await anew(CHANGES[change][1])
     n, met = 0, True
     while met:
         n += 1
-        clock, journal = VirtualClock(), Journal.open("sqlite://", inline=True)
-        source, target = MemorySource(before), NotingTarget(clock)
-        await run_once(journal, source, target, clock, window=window)
-        source.records = {record.ref: record for record in after}
+        clock = VirtualClock()
+        target = NotingTarget(clock)
+        journal, source = await moved(change, target, clock, window)
         met = await crash_at(n, journal, source, target, clock, window=window)
         report = await run_once(journal, source, target, clock, window=window)
         assert standing(target) == expected, f"crash point {n}"
@@ -130,15 +137,13 @@ class Asking(NotingTarget):
 @pytest.mark.parametrize("window", [1, 2, 4])
 @pytest.mark.parametrize("change", CHANGES)
 async def test_a_run_that_is_asked_to_end_leaves_one_form(change: str, window: int) -> None:
-    before, after = CHANGES[change]
-    expected = await anew(after)
+    expected = await anew(CHANGES[change][1])
     n, met = 0, True
     while met:
         n += 1
-        clock, journal = VirtualClock(), Journal.open("sqlite://", inline=True)
-        source, target = MemorySource(before), Asking(clock)
-        await run_once(journal, source, target, clock, window=window)
-        source.records = {record.ref: record for record in after}
+        clock = VirtualClock()
+        target = Asking(clock)
+        journal, source = await moved(change, target, clock, window)
         target.stop, target.at = asyncio.Event(), n
         await run_once(journal, source, target, clock, window=window, stop=target.stop)
         met, target.at = target.stop.is_set(), 0

@@ -324,13 +324,20 @@ async def quiet(records: Sequence[mig.Record]) -> dict[str, Any]:
 
 
 async def crash_at(
-    n: int, journal: Journal, source: MemorySource, target: Any, clock: VirtualClock, **how: int
+    n: int,
+    journal: Journal,
+    source: MemorySource,
+    target: Any,
+    clock: VirtualClock,
+    *,
+    lanes: int = 3,
+    window: int = 4,
 ) -> bool:
     """One run that crashes at the n-th failpoint. Returns: whether it met that many."""
     crasher = Crasher(n)
     listen(crasher)
     try:
-        await run_once(journal, source, target, clock, **how)  # type: ignore[arg-type]  # numbers only
+        await run_once(journal, source, target, clock, lanes=lanes, window=window)
     except BaseException as error:
         if not is_crash(error):
             raise

@@ -97,12 +97,11 @@ def widened(decided: Decided, known: Mapping[str, OperationRow]) -> set[Ref]:
     vanishing = [row.carries for row in known.values() if row.state != "gone" and row.name not in names]
     appearing = [one.carries for one in decided.operations if one.name not in known or known[one.name].state == "gone"]
     groups: list[tuple[set[Ref], set[Ref]]] = []  # what draws in, and what is drawn in
-    for carries in (*vanishing, *appearing):
+    for carries, fresh in (*((one, decided.fresh) for one in vanishing), *((one, set[Ref]()) for one in appearing)):
         if len(carries) < 2:
             continue
         is_whole = any(f"{ref.kind}:{ref.id}" == decided.key for ref in carries)
-        new = decided.fresh if is_whole and carries in vanishing else set()
-        groups.append(({*carries, *new}, set(decided.verdicts) if is_whole else set(carries)))
+        groups.append(({*carries, *fresh}, set(decided.verdicts)) if is_whole else (set(carries), set(carries)))
     changed = set(decided.changed)
     while more := {ref for those, drawn in groups if changed & those for ref in drawn} - changed:
         changed |= more
